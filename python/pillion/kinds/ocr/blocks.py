@@ -1,16 +1,17 @@
-"""The blocks that a page's lines make: a heading, a table, a list, ...
+"""The blocks that a page's lines make: a heading, a table, a list, ...; and the rows of tables.
 
 All is judged by the boxes of lines and words and by how lines begin, in the order that order.py finds.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pillion.kinds.ocr.order import Placed, Size, View, around_each, as_read, joined_words, mostly_run_left
+from pillion.kinds.ocr.order import Placed, Size, View, around_each, as_read, joined, joined_words, mostly_run_left
 from pillion.kinds.ocr.result import Block, BlockType, Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
 
 # blocks ---------------------------------------------------------------------------------------------------------------
@@ -66,29 +67,31 @@ def structured(
     """
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
-    read = as_read(lines, View(size, rotation, skew, to_left), in_order=in_order)
-    lines = [place.line for place, _ in read]
-    boxes = [place.box for place, _ in read]
-    cells = [_cells(place, parts) for place, parts in read]
+    view = View(size, rotation, skew, to_left)
+    rows = _in_rows(as_read(lines, view, in_order=in_order))
+    read = joined(rows, view) if any(len(row) > 1 for row in rows) else [row[0] for row in rows]
+    lines = [place.line for place in read]
+    boxes = [place.box for place in read]
+    cells = [_cells(place) for place in read]
     body = _body_height(lines, boxes)
     bottom = size[rotation % 180 == 0]
     parts: list[tuple[BlockType, range, int]] = []
     number = 0
     while number < len(lines):
-        rows = _table(cells, boxes, number)
-        end = number + rows if rows else _end_of_block(lines, boxes, cells, number)
-        if rows and _are_items(cells[number:end]):
-            kind, rows = BlockType.LIST, 0
-        elif rows:
+        count = _table(cells, boxes, number)
+        end = number + count if count else _end_of_block(lines, boxes, cells, number)
+        if count and _are_items(cells[number:end]):
+            kind, count = BlockType.LIST, 0
+        elif count:
             kind = BlockType.TABLE
         else:
             kind = _type(lines[number:end], boxes[number:end], body, bottom, is_last=end == len(lines))
-        parts.append((kind, range(number, end), rows))
+        parts.append((kind, range(number, end), count))
         number = end
     outer = around_each([lines[part.start : part.stop] for _, part, _ in parts])
     found = [
-        Block(type=kind, box=box, lines=tuple(part), rows=tuple(_texts(cells[row]) for row in part) if rows else ())
-        for (kind, part, rows), box in zip(parts, outer, strict=True)
+        Block(type=kind, box=box, lines=tuple(part), rows=tuple(_texts(cells[row]) for row in part) if count else ())
+        for (kind, part, count), box in zip(parts, outer, strict=True)
     ]
     tabbed = list(lines)
     for block in found:
@@ -97,15 +100,176 @@ def structured(
     return tuple(tabbed), tuple(_with_figures(_with_lists(found, lines), _real(figures, boxes, size)))
 
 
+# rows of tables -------------------------------------------------------------------------------------------------------
+
+# The engine reads many tables column by column. Where most lines of a block stand on the right of lines that were read
+# before, they are rows of a table if the block is of numbers, or of short lines beside numbers, or of cells beside rows
+# of cells, or of lines beside terms where the engine itself read rows with a gap at the same places. They are read row
+# by row.
+
+_LINES = 3
+_MATCHED = 0.7
+"""Such a share of a block's lines stand beside others, with such a share of their heights."""
+_LABEL_WORDS = 7.0
+_SHORT_WORDS = 5.0
+_CELL_WORDS = 3.0
+_CELL_WIDTH = 10.0
+_MARK = re.compile(r"[\[({|]?\d{1,3}[\])}|.:]{1,2}|\d{1,3}[.)]|\(?[a-zA-Z][.)]|[^\d\s]")
+_MARK_GAP = 4.0
+"""A mark stands before its item by less than so many heights."""
+_NEARLY_ALL = 0.9
+_LEVEL = 0.5
+"""Lines beside terms begin within so many heights of each other."""
+_PAIR = 2
+_LIKE = 2
+"""So many rows of two parts show that others at the same places are rows, too."""
+_TERM_WIDTH = 14.0
+_OF_NUMBERS = 0.6
+"""The share of a column's cells that are numbers."""
+
+
+def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
+    """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
+    rows: list[list[Placed]] = []
+    pairs = [pair for block in blocks for line in block if (pair := _pair(line)) is not None]
+    for block in blocks:
+        partners = _partners(rows, block) if len(block) >= _LINES and rows else {}
+        enough = len(partners) >= max(_LINES, _MATCHED * len(block))
+        beside = [rows[number] for number in partners.values()]
+        marked = _marked(rows, block)
+        if marked is not None:
+            rows = marked
+        elif enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
+            rows = _woven(rows, block, partners)
+        else:
+            rows.extend([line] for line in block)
+    return rows
+
+
+def _marked(rows: Sequence[list[Placed]], block: Sequence[Placed]) -> list[list[Placed]] | None:
+    """The rows with those of a block, where what was read just before it are the marks of its items; None elsewhere.
+
+    Nearly all of them stand before a line: numbers in brackets, numbers with a point, or single characters, as bullets
+    are read.
+    """
+    first = len(rows)
+    while first and len(rows[first - 1]) == 1 and _MARK.fullmatch(rows[first - 1][0].line.text):
+        first -= 1
+    marks = [row[0] for row in rows[first:]]
+    if len(marks) < _LINES:
+        return None
+    before: dict[int, Placed] = {}
+    for mark in marks:
+        level = (place for place, line in enumerate(block) if place not in before and _is_before(mark, line))
+        place = next(level, None)
+        if place is not None:
+            before[place] = mark
+    if len(before) < _NEARLY_ALL * len(marks):
+        return None
+    alone = [[mark] for mark in marks if mark not in before.values()]
+    return [*rows[:first], *alone, *([*filter(None, [before.get(at)]), line] for at, line in enumerate(block))]
+
+
+def _is_before(mark: Placed, line: Placed) -> bool:
+    """Whether a mark stands on the left of a line, near it."""
+    height = min(mark.height, line.height)
+    shared = min(mark.box[3], line.box[3]) - max(mark.box[1], line.box[1])
+    return shared > _MATCHED * height and -height < line.box[0] - mark.box[2] < _MARK_GAP * line.height
+
+
+def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict[int, int]) -> list[list[Placed]]:
+    """The rows with each line of a block in its partner, or, without one, after the partner of the line before it."""
+    woven = [list(row) for row in rows]
+    alone: dict[int, list[Placed]] = {}
+    last = min(partners.values()) - 1
+    for place, line in enumerate(block):
+        if place in partners:
+            last = partners[place]
+            woven[last].append(line)
+        else:
+            alone.setdefault(last, []).append(line)
+    parts = ([row, *([line] for line in alone.get(number, ()))] for number, row in enumerate(woven))
+    return [*([line] for line in alone.get(-1, ())), *itertools.chain.from_iterable(parts)]
+
+
+def _partners(rows: Sequence[Sequence[Placed]], block: Sequence[Placed]) -> dict[int, int]:
+    """For lines of a block the row on whose right they stand, alone."""
+    found: dict[int, int] = {}
+    for place, line in enumerate(block):
+        left, top, _, bottom = line.box
+        nearest: tuple[float, int] | None = None
+        for number, row in enumerate(rows):
+            last = row[-1].box
+            overlap = min(bottom, last[3]) - max(top, last[1])
+            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
+                nearest = max(nearest or (last[2], number), (last[2], number))
+        if nearest is not None and nearest[1] not in found.values():
+            found[place] = nearest[1]
+    return found
+
+
+def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> bool:
+    """Whether a block beside rows is of numbers; or of short lines beside labels with a colon, or beside numbers; or of
+    cells beside rows of cells.
+
+    Running text is read by itself, beside numbers, too.
+    """
+    if _share_of_numbers(block) >= _OF_NUMBERS:
+        labels = [row[-1].cells[-1:] for row in rows]
+        return sum(end - first for cells in labels for first, end in cells) <= _LABEL_WORDS * len(rows)
+    words = sum(len(line.line.words) for line in block) / len(block)
+    if words <= _LABEL_WORDS and sum(map(_asks, rows)) >= _OF_NUMBERS * len(rows):
+        return True
+    if _share_of_numbers([row[-1] for row in rows]) >= _OF_NUMBERS:
+        return words <= _SHORT_WORDS
+    height = statistics.median(line.height for line in block)
+    width = statistics.median(line.box[2] - line.box[0] for line in block)
+    several = sum(len(row) > 1 for row in rows)
+    return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
+
+
+def _pair(line: Placed) -> tuple[float, float] | None:
+    """Where the two parts of a line begin that has a wide gap; None for one of fewer parts or more."""
+    cells = line.cells
+    return (line.box[0], line.words[cells[1][0]][0]) if len(cells) == _PAIR else None
+
+
+def _are_of_terms(
+    block: Sequence[Placed], rows: Sequence[Sequence[Placed]], pairs: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a block stands beside short terms, and the page has rows of a term and more at the same two places.
+
+    Two columns of text seldom have such rows: the engine sees the gutter between them.
+    """
+    height = statistics.median(line.height for line in block)
+    left = min(row[0].box[0] for row in rows)
+    place = statistics.median(line.box[0] for line in block)
+    level = sum(abs(line.box[0] - place) < _LEVEL * height for line in block)
+    wide = max(row[-1].box[2] for row in rows) - left
+    like = sum(abs(first - left) < height and abs(second - place) < _LEVEL * height for first, second in pairs)
+    return like >= _LIKE and level >= _MATCHED * len(block) and wide < _TERM_WIDTH * height
+
+
+def _asks(row: Sequence[Placed]) -> bool:
+    """Whether a row ends with a label that a value follows."""
+    return row[-1].line.text.rstrip().endswith((":", "\uff1a"))
+
+
+def _share_of_numbers(lines: Sequence[Placed]) -> float:
+    """How many have digits, and no more letters than digits."""
+    texts = [line.line.text for line in lines]
+    return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
 # tables ---------------------------------------------------------------------------------------------------------------
 
 Cell = tuple[float, float, Sequence[OcrWord]]
 """Left, right, words."""
 
 
-def _cells(place: Placed, parts: Sequence[tuple[int, int]]) -> list[Cell]:
+def _cells(place: Placed) -> list[Cell]:
     """The words of a line, parted at wide gaps; none for a line without words."""
-    return [(place.words[first][0], place.words[end - 1][2], place.line.words[first:end]) for first, end in parts]
+    return [(place.words[first][0], place.words[end - 1][2], place.line.words[first:end]) for first, end in place.cells]
 
 
 def _table(cells: Sequence[Sequence[Cell]], boxes: Sequence[Box], first: int) -> int:

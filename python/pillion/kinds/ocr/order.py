@@ -9,27 +9,24 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-import re
 import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
 
 # order ----------------------------------------------------------------------------------------------------------------
 
 # The engine's order counts unless the page itself shows another. Pieces of a line that the engine cut at a space are
-# joined. Then the lines make blocks: lines that follow each other down the page, each over the next. Two kinds of
-# evidence put these in another order, one after the other:
-#
-# 1. Above: a block that stands above one that was read before it, and over it for the most part, is read before it.
-# 2. Beside: where most lines of a block stand on the right of lines that were read before, they are rows of a table if
-#    the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells, or of lines beside
-#    terms where the engine itself read rows with a gap at the same places. They are read row by row.
+# joined. Then the lines make blocks: lines that follow each other down the page, each over the next. A block that
+# stands above one that was read before it, and over it for the most part, is read before it. What stands beside another
+# may be a column of a table: blocks.py makes rows of these.
 
 _FEW_WORDS = 3
+_FAR = 3.5
+"""Lines of one block are less than so many heights apart."""
 _CELL_GAP = 1.4
 """Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
 _SPACES = 3.0
@@ -44,32 +41,34 @@ Size = tuple[float, float]
 class Placed:
     """A line and where it is on the upright, level page, as high as most of its words: rules and noise make it higher.
 
-    ``words``: the boxes of its words.
+    ``words``: the boxes of its words. ``height``: of most of them, in the unit of the page. ``cells``: its words,
+    parted at wide gaps: the first of each part and the one after its last.
     """
 
     line: OcrLine
     box: Box
     words: tuple[Box, ...]
+    height: float = field(init=False, compare=False)
+    cells: Sequence[tuple[int, int]] = field(init=False, compare=False)
 
-    @property
-    def height(self) -> float:
-        """Of most of its words, in the unit of the page."""
-        return self.box[3] - self.box[1]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", self.box[3] - self.box[1])
+        object.__setattr__(self, "cells", _cells(self))
 
-    def cells(self) -> list[tuple[int, int]]:
-        """Its words, parted at wide gaps: the first of each part and the one after its last."""
-        if not self.words:
-            return []
-        gaps = [right[0] - left[2] for left, right in itertools.pairwise(self.words)]
-        is_other = not self.line.text.isascii() and are_unspaced([word.text for word in self.line.words])
-        gap = _UNSPACED_GAP if is_other else _CELL_GAP
-        least = gap * self.height
-        if not gaps or max(gaps) <= least:
-            return [(0, len(self.words))]
-        narrow = [gap for gap in gaps if gap <= least]
-        least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
-        starts = [0, *(place for place, gap in enumerate(gaps, 1) if gap > least), len(self.words)]
-        return list(itertools.pairwise(starts))
+
+def _cells(place: Placed) -> list[tuple[int, int]]:
+    if not place.words:
+        return []
+    gaps = [right[0] - left[2] for left, right in itertools.pairwise(place.words)]
+    is_other = not place.line.text.isascii() and are_unspaced([word.text for word in place.line.words])
+    gap = _UNSPACED_GAP if is_other else _CELL_GAP
+    least = gap * place.height
+    if not gaps or max(gaps) <= least:
+        return [(0, len(place.words))]
+    narrow = [gap for gap in gaps if gap <= least]
+    least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
+    starts = [0, *(at for at, gap in enumerate(gaps, 1) if gap > least), len(place.words)]
+    return list(itertools.pairwise(starts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +94,10 @@ class View:
         return width - right, top, width - left, bottom
 
 
-def as_read(
-    lines: Sequence[OcrLine], view: View, *, in_order: bool = False
-) -> list[tuple[Placed, list[tuple[int, int]]]]:
-    """Lines with boxes in reading order, each row of cells as one line with tabs; and their :meth:`Placed.cells`.
-
-    ``in_order``: they are, but for tables.
-    """
-    places = [_placed(line, view) for line in lines]
-    rows = in_rows(places) if in_order else ordered([_with_bullet(place) for place in places])
-    read = [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
-    return [(place, place.cells()) for place in read]
+def as_read(lines: Sequence[OcrLine], view: View, *, in_order: bool = False) -> list[list[Placed]]:
+    """Lines with boxes in reading order, those of each block together. ``in_order``: they are already."""
+    placed = [_placed(line, view) for line in lines]
+    return _blocks(placed if in_order else _ordered([_with_bullet(line) for line in placed]), _FAR)
 
 
 def _placed(line: OcrLine, view: View) -> Placed:
@@ -120,15 +112,17 @@ def _placed(line: OcrLine, view: View) -> Placed:
     return Placed(line, (left, top, right, bottom), words)
 
 
-def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
-    """The rows of a recognised page in order, each from left to right; most hold one line."""
-    return in_rows(_lifted(_mended(_apart_at_gutters(_by_columns(lines)))))
+def _ordered(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines of a recognised page in order."""
+    return _lifted(_mended(_apart_at_gutters(_by_columns(lines))))
 
 
-def joined(row: Sequence[Placed]) -> OcrLine:
-    """A row as one line, its parts separated by tabs."""
-    if len(row) == 1:
-        return row[0].line
+def joined(rows: Sequence[Sequence[Placed]], view: View) -> list[Placed]:
+    """Each row of cells as one line, its parts separated by tabs."""
+    return [row[0] if len(row) == 1 else _placed(_joined(row), view) for row in rows]
+
+
+def _joined(row: Sequence[Placed]) -> OcrLine:
     return OcrLine(
         text="\t".join(part.line.text for part in row),
         words=tuple(word for part in row for word in part.line.words),
@@ -148,183 +142,6 @@ def around_each(some: Sequence[Sequence[OcrLine]]) -> list[Box]:
     return [around([line.box for line in lines if line.box is not None]) for lines in some]
 
 
-# rows of tables -------------------------------------------------------------------------------------------------------
-
-_ROWS = 3
-_MATCHED = 0.7
-"""Such a share of a block's lines stand beside others, with such a share of their heights."""
-_FAR = 3.5
-"""Lines of one block are less than so many heights apart."""
-_LABEL_WORDS = 7.0
-_SHORT_WORDS = 5.0
-_CELL_WORDS = 3.0
-_CELL_WIDTH = 10.0
-_MARK = re.compile(r"[\[({|]?\d{1,3}[\])}|.:]{1,2}|\d{1,3}[.)]|\(?[a-zA-Z][.)]|[^\d\s]")
-_MARK_GAP = 4.0
-"""A mark stands before its item by less than so many heights."""
-_NEARLY_ALL = 0.9
-_PAIR = 2
-_LIKE = 2
-"""So many rows of two parts show that others at the same places are rows, too."""
-_TERM_WIDTH = 14.0
-_NUMBERS = 0.6
-"""The share of a column's cells that are numbers."""
-
-
-def in_rows(lines: Sequence[Placed]) -> list[list[Placed]]:
-    """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
-    rows: list[list[Placed]] = []
-    pairs = [pair for line in lines if (pair := _pair(line)) is not None]
-    for block in _blocks(lines, _FAR):
-        partners = _partners(rows, block) if len(block) >= _ROWS and rows else {}
-        enough = len(partners) >= max(_ROWS, _MATCHED * len(block))
-        beside = [rows[number] for number in partners.values()]
-        marked = _marked(rows, block)
-        if marked is not None:
-            rows = marked
-        elif enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
-            rows = _woven(rows, block, partners)
-        else:
-            rows.extend([line] for line in block)
-    return rows
-
-
-def _marked(rows: Sequence[list[Placed]], block: Sequence[Placed]) -> list[list[Placed]] | None:
-    """The rows with those of a block, where what was read just before it are the marks of its items; None elsewhere.
-
-    Nearly all of them stand before a line: numbers in brackets, numbers with a point, or single characters, as bullets
-    are read.
-    """
-    first = len(rows)
-    while first and len(rows[first - 1]) == 1 and _MARK.fullmatch(rows[first - 1][0].line.text):
-        first -= 1
-    marks = [row[0] for row in rows[first:]]
-    if len(marks) < _ROWS:
-        return None
-    before: dict[int, Placed] = {}
-    for mark in marks:
-        level = (place for place, line in enumerate(block) if place not in before and _is_before(mark, line))
-        place = next(level, None)
-        if place is not None:
-            before[place] = mark
-    if len(before) < _NEARLY_ALL * len(marks):
-        return None
-    alone = [[mark] for mark in marks if mark not in before.values()]
-    return [*rows[:first], *alone, *([*filter(None, [before.get(at)]), line] for at, line in enumerate(block))]
-
-
-def _is_before(mark: Placed, line: Placed) -> bool:
-    """Whether a mark stands on the left of a line, near it."""
-    height = min(mark.height, line.height)
-    shared = min(mark.box[3], line.box[3]) - max(mark.box[1], line.box[1])
-    return shared > _MATCHED * height and -height < line.box[0] - mark.box[2] < _MARK_GAP * line.height
-
-
-def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict[int, int]) -> list[list[Placed]]:
-    """The rows with each line of a block in its partner, or, without one, after the partner of the line before it."""
-    woven = [list(row) for row in rows]
-    alone: dict[int, list[Placed]] = {}
-    last = min(partners.values()) - 1
-    for place, line in enumerate(block):
-        if place in partners:
-            last = partners[place]
-            woven[last].append(line)
-        else:
-            alone.setdefault(last, []).append(line)
-    parts = ([row, *([line] for line in alone.get(number, ()))] for number, row in enumerate(woven))
-    return [*([line] for line in alone.get(-1, ())), *itertools.chain.from_iterable(parts)]
-
-
-def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
-    """Lines that follow each other down the page, each at least in part above the next."""
-    blocks: list[list[Placed]] = []
-    for line in lines:
-        last = blocks[-1][-1] if blocks else None
-        if last is None or _is_elsewhere(last, line, far):
-            blocks.append([])
-        blocks[-1].append(line)
-    return blocks
-
-
-def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
-    above, below = last.box, line.box
-    return (
-        below[1] < above[1] - last.height / 2
-        or below[0] >= above[2]
-        or above[0] >= below[2]
-        or below[1] - above[3] > far * min(last.height, line.height)
-    )
-
-
-def _partners(rows: Sequence[Sequence[Placed]], block: Sequence[Placed]) -> dict[int, int]:
-    """For lines of a block the row on whose right they stand, alone."""
-    found: dict[int, int] = {}
-    for place, line in enumerate(block):
-        left, top, _, bottom = line.box
-        nearest: tuple[float, int] | None = None
-        for number, row in enumerate(rows):
-            last = row[-1].box
-            overlap = min(bottom, last[3]) - max(top, last[1])
-            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
-                nearest = max(nearest or (last[2], number), (last[2], number))
-        if nearest is not None and nearest[1] not in found.values():
-            found[place] = nearest[1]
-    return found
-
-
-def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> bool:
-    """Whether a block beside rows is of numbers; or of short lines beside labels with a colon, or beside numbers; or of
-    cells beside rows of cells.
-
-    Running text is read by itself, beside numbers, too.
-    """
-    if _share_of_numbers(block) >= _NUMBERS:
-        labels = [row[-1].cells()[-1:] for row in rows]
-        return sum(end - first for cells in labels for first, end in cells) <= _LABEL_WORDS * len(rows)
-    words = sum(len(line.line.words) for line in block) / len(block)
-    if words <= _LABEL_WORDS and sum(map(_asks, rows)) >= _NUMBERS * len(rows):
-        return True
-    if _share_of_numbers([row[-1] for row in rows]) >= _NUMBERS:
-        return words <= _SHORT_WORDS
-    height = statistics.median(line.height for line in block)
-    width = statistics.median(line.box[2] - line.box[0] for line in block)
-    several = sum(len(row) > 1 for row in rows)
-    return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
-
-
-def _pair(line: Placed) -> tuple[float, float] | None:
-    """Where the two parts of a line begin that has a wide gap; None for one of fewer parts or more."""
-    cells = line.cells()
-    return (line.box[0], line.words[cells[1][0]][0]) if len(cells) == _PAIR else None
-
-
-def _are_of_terms(
-    block: Sequence[Placed], rows: Sequence[Sequence[Placed]], pairs: Sequence[tuple[float, float]]
-) -> bool:
-    """Whether a block stands beside short terms, and the page has rows of a term and more at the same two places.
-
-    Two columns of text seldom have such rows: the engine sees the gutter between them.
-    """
-    height = statistics.median(line.height for line in block)
-    left = min(row[0].box[0] for row in rows)
-    place = statistics.median(line.box[0] for line in block)
-    level = sum(abs(line.box[0] - place) < _SPACE * height for line in block)
-    wide = max(row[-1].box[2] for row in rows) - left
-    like = sum(abs(first - left) < height and abs(second - place) < _SPACE * height for first, second in pairs)
-    return like >= _LIKE and level >= _MATCHED * len(block) and wide < _TERM_WIDTH * height
-
-
-def _asks(row: Sequence[Placed]) -> bool:
-    """Whether a row ends with a label that a value follows."""
-    return row[-1].line.text.rstrip().endswith((":", "\uff1a"))
-
-
-def _share_of_numbers(lines: Sequence[Placed]) -> float:
-    """How many have digits, and no more letters than digits."""
-    texts = [line.line.text for line in lines]
-    return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
-
-
 # bullets --------------------------------------------------------------------------------------------------------------
 
 _LIKE_BULLETS = frozenset("eo¢©®°*«»@")
@@ -339,7 +156,7 @@ beyond it: no letter does all this.
 
 def _with_bullet(line: Placed) -> Placed:
     """The line, beginning with a bullet where it stands there."""
-    if len(line.words) < _PAIR or line.line.words[0].text not in _LIKE_BULLETS:
+    if len(line.words) < 2 or line.line.words[0].text not in _LIKE_BULLETS:
         return line
     (left, _, right, bottom), rest, height = line.words[0], line.words[1:], line.height
     base = statistics.median(word[3] for word in rest)
@@ -358,6 +175,8 @@ def _with_bullet(line: Placed) -> Placed:
 
 _GUTTER = 0.7
 """A gutter is at least so many heights wide."""
+_CUTS = 3
+"""So many lines at least are on both sides of it."""
 _NOT_LEVEL = 0.2
 """Parts of a line whose base lines are further apart, in its heights, are not of one line."""
 _MOSTLY = 0.5
@@ -410,9 +229,9 @@ def _apart_at_gutters(lines: Sequence[Placed]) -> list[Placed]:
 
 def _gutter_at(lines: Sequence[Placed], first: int) -> _Gutter | None:
     """The gutter that begins in a line and has most lines on both sides of it; None for fewer than three."""
-    found = [_gutter(lines, first, cell[1]) for cell in lines[first].cells()[:-1]]
+    found = [_gutter(lines, first, cell[1]) for cell in lines[first].cells[:-1]]
     best = max(found, key=lambda gutter: len(gutter.cuts), default=None)
-    return best if best is not None and len(best.cuts) >= _ROWS else None
+    return best if best is not None and len(best.cuts) >= _CUTS else None
 
 
 def _gutter(lines: Sequence[Placed], first: int, cut: int) -> _Gutter:
@@ -423,7 +242,7 @@ def _gutter(lines: Sequence[Placed], first: int, cut: int) -> _Gutter:
     for place in range(first + 1, len(lines)):
         line, last = lines[place], lines[place - 1]
         is_below = -line.height / 2 <= line.box[1] - last.box[1] and line.box[1] - last.box[3] <= _FAR * line.height
-        gaps = [(max(low, line.words[at - 1][2]), min(high, line.words[at][0]), at) for _, at in line.cells()[:-1]]
+        gaps = [(max(low, line.words[at - 1][2]), min(high, line.words[at][0]), at) for _, at in line.cells[:-1]]
         wide = [gap for gap in gaps if gap[1] - gap[0] > _GUTTER * line.height]
         if is_below and wide:
             low, high, cuts[place] = max(wide, key=lambda gap: gap[1] - gap[0])
@@ -501,6 +320,9 @@ _SLACK = 0.3
 """So many heights of a gutter may be taken by letters that lean into it."""
 _HEAD = 2.0
 """A head or a foot of the page is further than so many heights from the columns."""
+_HEADINGS = 3
+"""So many lines above a column, as high as some on its left, are no headings but a table."""
+_NEARLY_ALL = 0.9
 
 _Sides = tuple[Placed | None, Placed | None]
 """What of a line is on the left of a gutter, and what on the right."""
@@ -560,7 +382,7 @@ def _columns(lines: Sequence[Placed]) -> list[_Column]:
 
 def _is_full(line: Placed) -> bool:
     is_wide = line.box[2] - line.box[0] > _FULL * line.height
-    return is_wide and _wordy(line.line.words) >= _FEW_WORDS and len(line.cells()) == 1
+    return is_wide and _wordy(line.line.words) >= _FEW_WORDS and len(line.cells) == 1
 
 
 def _level_with(column: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:
@@ -591,7 +413,7 @@ def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: flo
     above = [place for place in rest if lines[place].box[3] <= begin]
     # A heading as high as one on its left, which the engine read with its column, stays there; a table does not.
     headings = [place for place in above if place > last]
-    headings = headings if len(headings) < _ROWS else []
+    headings = headings if len(headings) < _HEADINGS else []
     return [
         *lines[:first],
         *(lines[place] for place in above if place not in headings),
@@ -645,7 +467,9 @@ def _are_level(one: Box, two: Box) -> bool:
 # lines in pieces ------------------------------------------------------------------------------------------------------
 
 _SPACE = 0.5
-"""The pieces of a line are parted by less than so many of its heights."""
+"""The pieces of a line are parted by less than so many of its heights, ..."""
+_LEVEL = 0.7
+"""... of which they share so much."""
 
 
 def _mended(lines: Sequence[Placed]) -> list[Placed]:
@@ -686,7 +510,7 @@ def _goes_on(line: Placed, other: Placed) -> bool:
     meets = (
         other.box[0] > line.box[0] and other.box[2] > line.box[2] and abs(other.box[0] - line.box[2]) < _SPACE * height
     )
-    return meets and shared > _MATCHED * max(line.height, other.height)
+    return meets and shared > _LEVEL * max(line.height, other.height)
 
 
 def _whole(first: Placed, rest: Placed) -> Placed:
@@ -717,6 +541,27 @@ def _lifted(lines: Sequence[Placed]) -> list[Placed]:
         below = (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other))
         order.insert(next(below, len(order)), (box, block))
     return [line for _, block in order for line in block]
+
+
+def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
+    """Lines that follow each other down the page, each at least in part above the next."""
+    blocks: list[list[Placed]] = []
+    for line in lines:
+        last = blocks[-1][-1] if blocks else None
+        if last is None or _is_elsewhere(last, line, far):
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
+    above, below = last.box, line.box
+    return (
+        below[1] < above[1] - last.height / 2
+        or below[0] >= above[2]
+        or above[0] >= below[2]
+        or below[1] - above[3] > far * min(last.height, line.height)
+    )
 
 
 def _is_over(box: Box, other: Box) -> bool:

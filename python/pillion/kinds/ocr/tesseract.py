@@ -1,8 +1,8 @@
 """Tesseract: in this process through tesserocr, else as a program through pytesseract.
 
-In this process nothing is spawned and the language data stays loaded. The program is for machines that have only the
-binary. Where Tesseract has laid a page out, the core reads its lines with Tesseract's models, as far as it can run
-them. The only importer of tesserocr and pytesseract.
+In this process nothing is spawned and the language data stays loaded. The program (program.py) is for machines that
+have only the binary. Where Tesseract has laid a page out, the core reads its lines with Tesseract's models, as far as
+it can run them. The only importer of tesserocr.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import math
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import models
+from pillion.kinds.ocr import models, program
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, short_runs
 from pillion.kinds.ocr.models import LANGUAGES, language_of
@@ -498,7 +497,6 @@ def _area(box: list[int]) -> Area:
 # as a program ---------------------------------------------------------------------------------------------------------
 
 _WORD_LEVEL = 5
-_MODES = {Layout.PAGE: 3, Layout.COLUMN: 4, Layout.BLOCK: 6}
 
 
 class ProgramEngine:
@@ -506,15 +504,11 @@ class ProgramEngine:
 
     def problem(self) -> str | None:
         """See :class:`Engine`."""
-        if shutil.which("tesseract") is None:
-            return f"Tesseract is not installed: run {extras.command('ocr')}"
-        return extras.missing("ocr", "pictures of text", "pytesseract", "numpy", "py3langid")
+        return program.problem()
 
     def version(self) -> str:
         """See :class:`Engine`."""
-        import pytesseract
-
-        return str(pytesseract.get_tesseract_version())
+        return program.version()
 
     def recogniser(self, languages: str, folder: str, number: int) -> ProgramRecogniser:
         """See :class:`Engine`."""
@@ -533,39 +527,8 @@ class ProgramRecogniser:
 
     def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
         """See :class:`Recogniser`. The program does not say how the text was turned."""
-        from PIL import Image
-
-        pytesseract = _pytesseract()
-        try:
-            table = pytesseract.image_to_data(
-                Image.fromarray(gray),
-                lang=self.languages,
-                config=f"--tessdata-dir '{self.folder}' --oem 1 --psm {_MODES[layout]}",
-                output_type=pytesseract.Output.DICT,
-                timeout=_MAX_SECONDS,
-            )
-        except pytesseract.TesseractNotFoundError as error:
-            problem = PROGRAM.problem() or "the tesseract program cannot be run"
-            raise ItemError(ErrorClass.MISSING_TOOL, problem) from error
-        except pytesseract.TesseractError as error:
-            raise ItemError(ErrorClass.CORRUPT, f"tesseract ended with status {error.status}") from error
-        except FileNotFoundError as error:
-            raise ItemError(ErrorClass.CRASH, "tesseract ended well and wrote nothing") from error
-        except (RuntimeError, subprocess.TimeoutExpired) as error:  # pytesseract raises RuntimeError on its time limit
-            message = f"tesseract took longer than {_MAX_SECONDS:.0f} s for a page"
-            raise ItemError(ErrorClass.TIMEOUT, message) from error
+        table = program.table_of_words(gray, self.languages, self.folder, layout, _MAX_SECONDS)
         return RecognisedText(tuple(lines_of_table(table)))
-
-
-def _pytesseract() -> Any:
-    """The module, set to start the program with one thread: the worker processes share the cores already.
-
-    Its own copy of the environment is changed, not this process's: other engines would obey the limit too.
-    """
-    import pytesseract
-
-    pytesseract.pytesseract.environ = {**os.environ, "OMP_THREAD_LIMIT": "1"}
-    return pytesseract
 
 
 def lines_of_table(table: dict[str, list[Any]]) -> list[RecognisedLine]:
