@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 26, 91),
+        ("photograph", 25, 88),
         ("search", 8, 42),
         pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events, keep_order
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.queue import change_jobs, finish
+from pillion.catalog.queue import Updates, change_jobs, change_rows, finish
 from pillion.catalog.queueing import queue_due
-from pillion.catalog.statements import Updates, change_rows, chunks, prepared
+from pillion.catalog.statements import chunks, prepared
 from pillion.catalog.tables import DUE, DUE_TEXT, contents, history, jobs, sidecars
 from pillion.events import Failed
 from pillion.job import JobChange, JobState, Urgency, job_ended_with_source, job_woken

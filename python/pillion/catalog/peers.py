@@ -10,9 +10,10 @@ import msgspec
 import sqlalchemy as sa
 
 from pillion.catalog.events import events_after, newest_event
+from pillion.catalog.queue import Updates, change_rows
 from pillion.catalog.rebuilding import this_device
 from pillion.catalog.sidecars import UNKNOWN_RECIPES
-from pillion.catalog.statements import INSERTS, STREAMED, Updates, change_rows, chunks
+from pillion.catalog.statements import INSERTS, STREAMED, chunks
 from pillion.catalog.tables import (
     DUE,
     INVENTORY,

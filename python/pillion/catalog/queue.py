@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog.gates import may_run
-from pillion.catalog.statements import Updates, change_rows, prepared
+from pillion.catalog.statements import NAME, prepared
 from pillion.catalog.tables import (
     DUE_TEXT,
     ROOT_TEXT,
@@ -325,6 +325,34 @@ def _texts(connection: sa.Connection, mine: tuple[str, str], kind: SidecarKind) 
         if source in sources:
             found.setdefault(job, {})[SidecarKind(source)] = rel_path
     return found
+
+
+# many rows at once ----------------------------------------------------------------------------------------------------
+
+
+class Updates:
+    """An UPDATE written as text, with ``:names``, for many rows at once; ``types``: PostgreSQL's types of the names.
+
+    SQLite runs it for each row, PostgreSQL once for all, joined with arrays of the values: there each statement costs
+    more than the row that it changes. ``each``, ``all``: the texts for the two.
+    """
+
+    def __init__(self, text: str, **types: str) -> None:
+        names = [name[1:] for name in NAME.findall(text)]
+        if names != list(types):
+            raise ValueError(f"Give the types of {names} in this order.")
+        arrays = ", ".join(f"%s::{kind}[]" for kind in types.values())
+        columns = ", ".join(f"new_{name}" for name in names)
+        self.each = NAME.sub("?", text)
+        changed, _, rest = NAME.sub(lambda found: f"given.new_{found[0][1:]}", text).partition(" WHERE ")
+        self.all = f"{changed} FROM unnest({arrays}) AS given ({columns}) WHERE {rest}"
+
+
+def change_rows(connection: sa.Connection, update: Updates, rows: Sequence[tuple[object, ...]]) -> int:
+    """Run an update for rows, each a tuple in the order of its names, no two of the same one; how many changed."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(update.each, list(rows)).rowcount
+    return connection.exec_driver_sql(update.all, tuple(map(list, zip(*rows, strict=True)))).rowcount
 
 
 # the end of a claim ---------------------------------------------------------------------------------------------------

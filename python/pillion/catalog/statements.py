@@ -68,32 +68,8 @@ def prepared(text: str) -> Mapping[str, str]:
     Its values are tuples in the order of the names in the text. This is for statements that run for every job:
     SQLAlchemy's own way, a dictionary for each row, takes longer than the statement in SQLite.
     """
-    return {"sqlite": _NAME.sub("?", text), "postgresql": _NAME.sub("%s", text)}
+    return {"sqlite": NAME.sub("?", text), "postgresql": NAME.sub("%s", text)}
 
 
-_NAME = re.compile(r":\w+")
-
-
-class Updates:
-    """An UPDATE written as text, with ``:names``, for many rows at once; ``types``: PostgreSQL's types of the names.
-
-    SQLite runs it for each row, PostgreSQL once for all, joined with arrays of the values: there each statement costs
-    more than the row that it changes. ``each``, ``all``: the texts for the two.
-    """
-
-    def __init__(self, text: str, **types: str) -> None:
-        names = [name[1:] for name in _NAME.findall(text)]
-        if names != list(types):
-            raise ValueError(f"Give the types of {names} in this order.")
-        arrays = ", ".join(f"%s::{kind}[]" for kind in types.values())
-        columns = ", ".join(f"new_{name}" for name in names)
-        self.each = _NAME.sub("?", text)
-        changed, _, rest = _NAME.sub(lambda found: f"given.new_{found[0][1:]}", text).partition(" WHERE ")
-        self.all = f"{changed} FROM unnest({arrays}) AS given ({columns}) WHERE {rest}"
-
-
-def change_rows(connection: sa.Connection, update: Updates, rows: Sequence[tuple[object, ...]]) -> int:
-    """Run an update for rows, each a tuple in the order of its names, no two of the same one; how many changed."""
-    if connection.dialect.name == "sqlite":
-        return connection.exec_driver_sql(update.each, list(rows)).rowcount
-    return connection.exec_driver_sql(update.all, tuple(map(list, zip(*rows, strict=True)))).rowcount
+NAME = re.compile(r":\w+")
+"""A name in the text of a statement."""

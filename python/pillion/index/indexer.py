@@ -202,15 +202,11 @@ class Indexer:
             self._aggregate(location, found, changes)
         self._identify_changed(location, found, changes, report)
         self.queue(location, policy, report, types=parts is None)
-        report.moved += len(changes.moved)
         report.system.extend(os.path.join(location.path, path) for path in found.system)
         report.links.extend(os.path.join(location.path, path) for path in found.links)
         report.file_links += len(found.file_links)
         report.files += len(found.files)
         report.folders += found.folders
-        report.new += len(changes.new)
-        report.changed += len(changes.changed)
-        report.removed += len(changes.removed)
         report.problems.extend(_absolute(location, problem) for problem in found.problems)
         _log(location, found, changes)
 
@@ -263,7 +259,7 @@ class Indexer:
     def _process(
         self, location: Location, found: Discovered, changes: Changes, identity: str | None, report: IndexReport
     ) -> Changes:
-        """Write down what is gone and what moved; returns the changes that are left to be identified."""
+        """Write down what is gone and what moved, and count it; returns the changes that are left to be identified."""
         changes = self._postponed(location, self._judged(location, changes, report), report)
         back = location.offline is not None or (identity is not None and identity != location.identity)
         if changes.removed or changes.moved or changes.elsewhere or changes.touched or back:
@@ -276,6 +272,10 @@ class Indexer:
                     catalog_locations.set_stats(connection, ((id, file[3], file[4]) for id, file in same))
                 if identity is not None:
                     catalog_locations.set_online(connection, location.id, identity)
+        report.new += len(changes.new)
+        report.changed += len(changes.changed)
+        report.removed += len(changes.removed)
+        report.moved += len(changes.moved)
         self._show_end("processing", len(found.files))
         return changes
 
@@ -468,8 +468,9 @@ class Indexer:
 
 def _log(location: Location, found: Discovered, changes: Changes) -> None:
     where = repr(os.fsdecode(os.path.join(location.path, found.prefix)))
-    numbers = len(found.files), len(changes.new), len(changes.changed), len(changes.removed), len(changes.moved)
-    _logger.info("indexed %s: %d files, %d new, %d changed, %d removed, %d moved", where, *numbers)
+    if _logger.isEnabledFor(logging.INFO):
+        numbers = len(found.files), len(changes.new), len(changes.changed), len(changes.removed), len(changes.moved)
+        _logger.info("indexed %s: %d files, %d new, %d changed, %d removed, %d moved", where, *numbers)
     for problem in found.problems:
         _logger.warning("left out %r in %s: %s", os.fsdecode(problem.path), where, problem.message)
 

@@ -383,6 +383,12 @@ def result_of(returned: Execution | ItemError) -> Sequence[Staged] | Empty | Fai
     return returned.failure or returned.empty or returned.staged
 
 
+def failure_in(returned: Execution | ItemError) -> Failure | None:
+    """Why it failed, if it did."""
+    result = result_of(returned)
+    return result if isinstance(result, Failure) else None
+
+
 def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store) -> Execution | ItemError:
     """What a worker says, if it can be true; else the crash that it amounts to. Sentences are cut to what they need.
 

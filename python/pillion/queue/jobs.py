@@ -6,7 +6,6 @@ import logging
 import os
 import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -22,7 +21,6 @@ from pillion.catalog.queue import LEASE_S, ClaimedJob, Due
 from pillion.errors import (
     CatalogUnavailableError,
     ErrorClass,
-    FileLacksToolError,
     ItemError,
     PillionError,
     StagingLostError,
@@ -40,7 +38,6 @@ from pillion.job import (
     Budget,
     Place,
     budget_of,
-    held_back_until,
     job_released,
     job_set_aside,
 )
@@ -53,10 +50,11 @@ from pillion.pool.pool import SetAside
 from pillion.pool.sandbox import Policy
 from pillion.queue.checkpoints import Checkpoints
 from pillion.queue.claims import Claims
-from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
+from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, failure_in
 from pillion.queue.engine import Planned, Result
 from pillion.queue.estimate import Estimates, Eta, longest_usual
 from pillion.queue.gates import OPEN, Gate, Gates
+from pillion.queue.lacking import LackingTools
 from pillion.queue.offline import OfflineLocations
 from pillion.queue.slow import SlowTypes
 from pillion.settings.config import Config
@@ -156,10 +154,6 @@ class CatalogJobs:
         self._unwritten: list[ClaimedJob] = []
         self._doubtful: list[str] = []
         """Tokens of claims that may have been committed as the database went away."""
-        self._lacked: set[int] = set()
-        """Jobs for which a tool was missing in this process."""
-        self._lacking: defaultdict[SidecarKind, set[str]] = defaultdict(set)
-        """Types of files that lacked a tool when one of them was tried last."""
         self._slow = SlowTypes()
         self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
@@ -180,6 +174,10 @@ class CatalogJobs:
     def _claims(self) -> Claims:
         policy = self._confinement.policy if self._confinement is not None else lambda: None
         return Claims(self._store, self._owner, policy)
+
+    @cached_property
+    def _lacking(self) -> LackingTools:
+        return LackingTools(self._database, self._gates)
 
     def _look_at_offline(self) -> None:
         """See whether Locations that were offline are back, at first with some patience: no job was claimed yet."""
@@ -259,7 +257,7 @@ class CatalogJobs:
 
     def _without_unread(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
         """Give back the jobs whose files only the workers cannot read, or are in a Location that is offline."""
-        failed = [(planned.job.job, found) for planned, value in results if (found := _failure(value)) is not None]
+        failed = [(planned.job.job, found) for planned, value in results if (found := failure_in(value)) is not None]
         back = self._confinement.refused(failed) if self._confinement is not None else set()
         back |= self._offline.waiting([(job, failure) for job, failure in failed if job.id not in back], now)
         self.release([planned.job for planned, _ in results if planned.job.job.id in back], now)
@@ -323,7 +321,7 @@ class CatalogJobs:
             return {}
 
     def _finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        if any(_failure(value) is not None for _, value in results):
+        if any(failure_in(value) is not None for _, value in results):
             results = self._without_unread(results, now)
             results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
             unstarted = [result for result in results if isinstance(result[1], WorkersNotStartingError)]
@@ -359,43 +357,9 @@ class CatalogJobs:
         if self._slow.lost_s or any(planned.priority % STEP >= BEHIND for planned, _ in results):
             self._come_back(results, now)
         for lane, notice in faults.items():
-            self._lacked.update(planned.job.job.id for planned, value in results if _lacks_tool(value))
-            if self._lets_others_run(SidecarKind(lane), results, now):
-                self._gates.go_on(lane)
-            else:
-                self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
+            kind = SidecarKind(lane)
+            self._lacking.met(kind, notice, results, now, closed=self._seen[kind].closed or ())
         return faults
-
-    def _lets_others_run(self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float) -> bool:
-        """Whether others of a kind go on although some of its files lacked a tool.
-
-        What lacks something of its own, such as a codec, goes last, so that all others come first. Where one comes
-        again and lacks it still, all that lacked the same wait with it, and those that lacked something else come.
-        """
-        of_all, of_some = _lacking_in(kind, results)
-        still = {failure.message for planned in of_some if (failure := planned.job.job.last) and _is_of_tool(failure)}
-        if still:
-            with suppress(PillionError), self._database.write() as connection:
-                self._lacked.update(catalog_queue.wait_alike(connection, kind, still, now, held_back_until(now)))
-        return not of_all or self._let_other_types_run(kind, results, now)
-
-    def _let_other_types_run(self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float) -> bool:
-        """Move the types of files that lacked a tool behind the others of their kind; False where there are no others.
-
-        They may need nothing of it: JPEGs are made without what HEICs need, however many of these come first.
-        """
-        ended = [(planned.job.job.mime, value) for planned, value in results if planned.job.job.kind == kind]
-        lacking = {planned.job.job.mime for planned in _lacking_in(kind, results)[0]}
-        self._lacking[kind] = (self._lacking[kind] - {mime for mime, _ in ended}) | lacking
-        closed = self._seen[kind].closed or ()
-        try:
-            with self._database.write() as connection:
-                others = catalog_queue.has_other_types(connection, kind, self._lacking[kind], now, closed)
-                if others:
-                    catalog_queue.move_types(connection, kind, lacking, Place.BEHIND, now)
-                return others
-        except PillionError:
-            return False
 
     def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.
@@ -521,22 +485,9 @@ class CatalogJobs:
         times = [at for at in found if at is not None]
         if open_ and self._leases.silent:
             times.append(now + 1)
-        if lacking and not times and self._hold_back(lacking):
+        if lacking and not times and self._lacking.hold_back(lacking):
             times.append(now)
         return min(times, default=None)
-
-    def _hold_back(self, lacking: Sequence[tuple[int, str, str]]) -> bool:
-        """Nothing is left but jobs that lack a tool: hold their kinds back. Returns whether some may run now after all.
-
-        Those are the ones that lacked it in another process: it may be installed here.
-        """
-        others = {kind for job, kind, _ in lacking if job not in self._lacked}
-        for kind in others:
-            self._gates.end_waits(SidecarKind(kind))
-        for _, kind, notice in lacking:
-            if kind not in others and kind not in self._gates.notices:
-                self._gates.failed(kind, ErrorClass.MISSING_TOOL, notice)
-        return bool(others)
 
     def _unplanned(self, job: ClaimedJob) -> Planned[PlannedJob]:
         """A job that cannot be planned, to be recorded as failed."""
@@ -632,33 +583,8 @@ def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -
     return tuple(sorted(sources, key=lambda source: _core.claimed_type(os.path.basename(source[0])) != mime))
 
 
-def _lacks_tool(value: Execution | ItemError) -> bool:
-    found = _failure(value)
-    return found is not None and _is_of_tool(found)
-
-
-def _is_of_tool(failure: Failure) -> bool:
-    return failure.error_class is ErrorClass.MISSING_TOOL
-
-
-def _lacking_in(
-    kind: SidecarKind, results: Sequence[Result[PlannedJob]]
-) -> tuple[list[Planned[PlannedJob]], list[Planned[PlannedJob]]]:
-    """The jobs of a kind that lacked a tool: what any file of their type may need, and what only they need."""
-    lacked = [(planned, value) for planned, value in results if planned.job.job.kind == kind and _lacks_tool(value)]
-    return (
-        [planned for planned, value in lacked if not isinstance(value, FileLacksToolError)],
-        [planned for planned, value in lacked if isinstance(value, FileLacksToolError)],
-    )
-
-
 def _senseless(error: Exception) -> ItemError:
     return ItemError(ErrorClass.CORRUPT, f"Its row in the catalog makes no sense ({type(error).__name__}: {error}).")
-
-
-def _failure(value: Execution | ItemError) -> Failure | None:
-    result = result_of(value)
-    return result if isinstance(result, Failure) else None
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:

@@ -297,17 +297,17 @@ class Workers:
         self._thread: threading.Thread | None = None
         self.failure: WorkersStoppedError | None = None
         """Why the thread ended, if nobody stopped it."""
-        self.idle = Idle()
-        """Set while there is nothing to do, not even a retry later, and when the thread has ended."""
         self._build()
+        self.idle = self.engine.idle
+        """Set while there is nothing to do, not even a retry later, and when the thread has ended."""
 
     def _tell(self, progress: Callable[[Workers], None]) -> None:
         # Where the database is away, there is nothing to tell, and more the next time.
         with suppress(CatalogUnavailableError):
             progress(self)
 
-    def _build(self) -> None:
-        """An engine and a pool for the settings as they are now."""
+    def _build(self, idle: Idle | None = None) -> None:
+        """An engine and a pool for the settings as they are now. ``idle``: that of the engine before it."""
         config = self._config
         self._rebuild = False
         far = None if self._elsewhere is None else self._elsewhere(config)
@@ -348,7 +348,7 @@ class Workers:
             lane_workers=at_once,
             lane_seconds=lane_seconds,
             progress=self._progress,
-            idle=self.idle,
+            idle=idle,
             clock=self._database.now,
             trace=self._database.trace,
         )
@@ -396,7 +396,7 @@ class Workers:
             if not self._rebuild or self._stopped.is_set():
                 return
             self._pool.shutdown(wait=True, cancel_futures=True)
-            self._build()
+            self._build(self.idle)
             if self._stopped.is_set():
                 return
 
