@@ -1,4 +1,4 @@
-"""A few hundred requests that Schemathesis makes from the OpenAPI document; `make fuzz-api` makes 10,000."""
+"""Some two thousand requests that Schemathesis makes from the OpenAPI document; `make fuzz-api` makes 10,000."""
 
 from __future__ import annotations
 
