@@ -6,7 +6,7 @@ import compileall
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -38,9 +38,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         compileall.compile_dir(Path(pillion.__file__).parent, quiet=2)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, slow ones last, otherwise in the order found."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Fast tests first, slow ones last, otherwise in the order found.
+
+    Where several processes run them, each begins with its share of the slow ones: pytest-xdist cuts the list into as
+    many pieces, and lets those that are done take from the ends of the others. So the last tests are fast ones.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    fast = [item for item in items if not item.get_closest_marker("slow")]
+    processes: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = [*fast, *slow] if processes == 1 else _dealt(fast, slow, processes)
+
+
+def _dealt(fast: Sequence[pytest.Item], slow: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
+    """All in pieces of equal length, each with its slow ones first."""
+    order: list[pytest.Item] = []
+    for number in range(1, processes + 1):
+        before, after = (len(slow) * place // processes for place in (number - 1, number))
+        order += slow[before:after]
+        order += fast[len(order) - after : (len(fast) + len(slow)) * number // processes - after]
+    return order
 
 
 @pytest.fixture(scope="session")
