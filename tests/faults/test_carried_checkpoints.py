@@ -94,6 +94,12 @@ def _hanging(tmp_path: Path) -> dict[str, str]:
     return {DIRECTORY_VARIABLE: str(tmp_path / "points"), RULES_VARIABLE: "transcribe.kept=hang@2"}
 
 
+def _stays(tmp_path: Path) -> bool:
+    """Whether it does; one that is killed before leaves the point to the next."""
+    point = tmp_path / "points" / "transcribe.kept"
+    return point.exists() and point.stat().st_size >= 2
+
+
 def _kill(program: subprocess.Popen[Any]) -> None:
     children = psutil.Process(program.pid).children(recursive=True)
     program.kill()
@@ -103,7 +109,6 @@ def _kill(program: subprocess.Popen[Any]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_worker_without_a_mount_dies_and_another_goes_on(whole: str, root: Path, token: Path, tmp_path: Path) -> None:
     with serving(root, "--no-work", "--no-watch", changes=SHORT_SESSIONS) as served:
         command = [sys.executable, "-m", hearing.MODULE, f"http://127.0.0.1:{served.port}", str(token)]
@@ -137,7 +142,6 @@ def _at_work(cluster: dask.Cluster) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_dask_worker_dies_and_another_goes_on(whole: str, root: Path, tmp_path: Path) -> None:
     windows, env = _sums(whole), _hanging(tmp_path)
     with dask.running(tmp_path / "dask") as cluster:
@@ -145,7 +149,7 @@ def test_a_dask_worker_dies_and_another_goes_on(whole: str, root: Path, tmp_path
             cluster.add_worker(preload=hearing.MODULE, env=env)
         command = [*program.COMMAND, "work", "--library", str(root), "--dask", cluster.address]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as working:
-            wait_until(lambda: bool(_kept(root)), "a checkpoint came")
+            wait_until(lambda: bool(_kept(root)) and _stays(tmp_path), "a checkpoint came, and the worker stays")
             # The other is idle: Dask would have it begin at once, from where the first one began.
             cluster.kill(_at_work(cluster))
             before = hearing.heard(tmp_path)

@@ -18,8 +18,6 @@ from tests.support.waiting import wait_until
 
 PICTURES = 60
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def server() -> Iterator[postgres.Server]:

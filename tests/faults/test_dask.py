@@ -22,7 +22,7 @@ FEW = 24
 SHORT_WAIT = "from pillion.cluster import client; client._CONNECT_S = 3.0"
 """For a scheduler that is not there, or not there again."""
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

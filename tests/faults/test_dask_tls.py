@@ -14,7 +14,7 @@ from tests.support.certificates import Authority
 
 PICTURES = 6
 
-pytestmark = [pytest.mark.alone, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
 

@@ -15,8 +15,6 @@ from tests.support import photos
 from tests.support.invariants import check_invariants
 from tests.support.program import run, start
 
-pytestmark = pytest.mark.alone
-
 FILES = 30
 
 

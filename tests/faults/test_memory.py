@@ -17,8 +17,6 @@ from pillion.pool.child import resident_bytes
 from pillion.pool.pool import WorkerPool
 from tests.support import photos
 
-pytestmark = pytest.mark.alone
-
 SOAK = "PILLION_SOAK" in os.environ
 JOBS, WARM = (20_000, 2_000) if SOAK else (1_200, 400)
 SIZES = ((160, 120), (640, 480), (333, 500))
