@@ -1,6 +1,7 @@
 //! The models are made here, of random weights: what they read means nothing, but it is read the same way everywhere.
 
 use super::kernel::{Matrix, Weights, exp};
+use super::network::{Layer, Values, flattened, forward, run_near};
 use super::reader::Reader;
 use super::words::Words;
 use super::*;
@@ -260,6 +261,40 @@ fn products_are_the_same_on_every_processor() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_largest_of_an_area_is_what_layers_in_turn_make_of_it() {
+    let mut dice = Dice(9);
+    let mut bytes = Vec::new();
+    weights(&mut bytes, &mut dice, 16, 9);
+    let part = Weights::read(&mut Reader(&bytes)).unwrap();
+    let layers = [
+        Layer::Series(vec![
+            Layer::Convolve {
+                half_x: 1,
+                half_y: 1,
+            },
+            Layer::Tanh(Matrix::stacked(&[part], 9).unwrap()),
+        ]),
+        Layer::Maxpool { x: 3, y: 2 },
+    ];
+    for (height, width) in [(36, 100), (7, 3), (3, 2)] {
+        let picture = Values {
+            height,
+            width,
+            features: 1,
+            data: (0..height * width)
+                .map(|_| (dice.weight() as i8).max(-127))
+                .collect(),
+        };
+        let in_turn = layers.iter().fold(vec![picture.clone()], |values, layer| {
+            forward(layer, values, 7)
+        });
+        let found = run_near(&flattened(&layers), picture, 7);
+        assert_eq!((found.height, found.width), (height / 2, width / 3));
+        assert_eq!(found.data, in_turn[0].data);
     }
 }
 

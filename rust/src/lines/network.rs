@@ -16,7 +16,7 @@ const TRAINING: u8 = 1;
 const OWN_RATES: i32 = 64;
 
 /// A layer, or several. What they do is that of Tesseract's classes of the same names (src/lstm).
-enum Layer {
+pub(super) enum Layer {
     Input,
     Series(Vec<Layer>),
     Convolve {
@@ -171,10 +171,8 @@ impl Network {
         // What looks only at neighbours is done for one picture after the other: it stays near the processor.
         let near = layers.iter().take_while(|layer| layer.is_near()).count();
         let (near, far) = layers.split_at(near);
-        let in_turn = pictures.into_iter().flat_map(|one| {
-            near.iter()
-                .fold(vec![one], |values, layer| forward(layer, values, seed))
-        });
+        let near = flattened(near);
+        let in_turn = pictures.into_iter().map(|one| run_near(&near, one, seed));
         let mut values: Vec<Values> = in_turn.collect();
         let mut outputs = Vec::new();
         for layer in far {
@@ -197,6 +195,39 @@ impl Layer {
             _ => false,
         }
     }
+}
+
+/// The layers, and those in series among them.
+pub(super) fn flattened(layers: &[Layer]) -> Vec<&Layer> {
+    let mut flat = Vec::new();
+    for layer in layers {
+        if let Layer::Series(inner) = layer {
+            flat.extend(flattened(inner));
+        } else {
+            flat.push(layer);
+        }
+    }
+    flat
+}
+
+/// Layers that look only at neighbours.
+pub(super) fn run_near(mut layers: &[&Layer], mut values: Values, seed: u64) -> Values {
+    while let [first, rest @ ..] = layers {
+        if let [
+            Layer::Convolve { half_x, half_y },
+            Layer::Tanh(matrix),
+            Layer::Maxpool { x, y },
+            rest @ ..,
+        ] = layers
+        {
+            values = convolved(&values, [*half_x, *half_y], matrix, [*x, *y], seed);
+            layers = rest;
+        } else {
+            values = forward(first, vec![values], seed).pop().unwrap_or_default();
+            layers = rest;
+        }
+    }
+    values
 }
 
 fn layer(
@@ -356,7 +387,7 @@ fn inner_count(reader: &mut Reader) -> Result<()> {
     }
 }
 
-fn forward(layer: &Layer, values: Vec<Values>, seed: u64) -> Vec<Values> {
+pub(super) fn forward(layer: &Layer, values: Vec<Values>, seed: u64) -> Vec<Values> {
     match layer {
         Layer::Input | Layer::Softmax(_) => values,
         Layer::Series(layers) => layers
@@ -364,7 +395,14 @@ fn forward(layer: &Layer, values: Vec<Values>, seed: u64) -> Vec<Values> {
             .fold(values, |values, layer| forward(layer, values, seed)),
         Layer::Convolve { half_x, half_y } => values
             .iter()
-            .map(|one| stacked(one, *half_x, *half_y, seed))
+            .map(|one| {
+                let features = one.features * (2 * half_x + 1) * (2 * half_y + 1);
+                Values {
+                    features,
+                    data: stacked(one, *half_x, *half_y, seed, features),
+                    ..*one
+                }
+            })
             .collect(),
         Layer::Maxpool { x, y } => values.iter().map(|one| pooled(one, *x, *y)).collect(),
         Layer::Tanh(matrix) => values.iter().map(|one| dense(matrix, one)).collect(),
@@ -403,13 +441,15 @@ impl Noise {
     }
 }
 
-/// The neighbours of each place stacked as its features: column after column from the left, each from the top.
-fn stacked(values: &Values, half_x: usize, half_y: usize, seed: u64) -> Values {
+/// The neighbours of each place stacked as its features, in so many bytes, `stride`: column after column from the left,
+/// each from the top.
+fn stacked(values: &Values, half_x: usize, half_y: usize, seed: u64, stride: usize) -> Vec<i8> {
     let mut noise = Noise(seed);
     noise.whole();
     let features = values.features * (2 * half_x + 1) * (2 * half_y + 1);
     let (width, height) = (values.width, values.height);
-    let mut data = Vec::with_capacity(width * height * features);
+    let mut data = Vec::with_capacity(width * height * stride);
+    let more = stride - features;
     let deep = 2 * half_y + 1;
     for y in 0..height {
         let within = y >= half_y && y + half_y < height;
@@ -417,7 +457,7 @@ fn stacked(values: &Values, half_x: usize, half_y: usize, seed: u64) -> Values {
             if within && values.features == 1 && x >= half_x && x + half_x < width {
                 let corner = (y - half_y) * width + x - half_x;
                 let mut at = data.len();
-                data.resize(at + features, 0);
+                data.resize(at + stride, 0);
                 for column in corner..=corner + 2 * half_x {
                     let pixels = values.data[column..].iter().step_by(width);
                     for (place, &value) in data[at..at + deep].iter_mut().zip(pixels) {
@@ -439,12 +479,51 @@ fn stacked(values: &Values, half_x: usize, half_y: usize, seed: u64) -> Values {
                     }
                 }
             }
+            data.resize(data.len() + more, 0);
+        }
+    }
+    data
+}
+
+/// The largest tangent in each area of `x` by `y` places of what a matrix makes of each place's neighbours. Of the products the
+/// largest has the largest tangent, so only its is computed.
+fn convolved(
+    values: &Values,
+    [half_x, half_y]: [usize; 2],
+    matrix: &Matrix,
+    [x, y]: [usize; 2],
+    seed: u64,
+) -> Values {
+    let (height, width) = (values.height / y, values.width / x);
+    let (size, stride, out_stride) = (matrix.outputs, matrix.row_stride(), matrix.out_stride());
+    let places = stacked(values, half_x, half_y, seed, stride);
+    let mut sums = vec![0.0; values.width * out_stride];
+    let mut most = vec![0.0; width * out_stride];
+    let mut made = vec![0; width * out_stride];
+    let mut data = Vec::with_capacity(height * width * size);
+    let row = (values.width * stride).max(1);
+    for rows in places.chunks_exact(y * row) {
+        most.fill(f32::NEG_INFINITY);
+        for row in rows.chunks_exact(row) {
+            matrix.multiply(row, &mut sums);
+            let areas = most.chunks_exact_mut(out_stride);
+            for (most, area) in areas.zip(sums.chunks_exact(x * out_stride)) {
+                for place in area.chunks_exact(out_stride) {
+                    for (most, &sum) in most.iter_mut().zip(place) {
+                        *most = if sum > *most { sum } else { *most };
+                    }
+                }
+            }
+        }
+        all_tanh(&most, &mut made);
+        for place in made.chunks_exact(out_stride) {
+            data.extend_from_slice(&place[..size]);
         }
     }
     Values {
         height,
         width,
-        features,
+        features: size,
         data,
     }
 }
