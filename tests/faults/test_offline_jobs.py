@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pillion.catalog import queue as catalog_queue
+from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.library import Library
 from pillion.library.sidecars import Pending
-from pillion.model import SidecarStatus
+from pillion.machine import this_owner
+from pillion.model import Failure, SidecarKind, SidecarStatus
+from pillion.queue.offline import OfflineLocations
 from tests.support import photos
 from tests.support.invariants import check_invariants
 from tests.support.program import run
@@ -68,6 +73,18 @@ def test_a_run_without_the_disk_fails_nothing_and_the_next_one_makes_it_all(
     assert library.run().notices == {}
     assert (_ready(library), library.status().locations[0].offline) == (2 * FILES, None)
     check_invariants(library.root, finished=True)
+
+
+def test_what_is_read_while_its_disk_goes_away_is_held_too(library: Library, disk: Path) -> None:
+    with library._database.write() as connection:
+        jobs = catalog_queue.claim(
+            connection, SidecarKind("thumb"), owner=this_owner(), token="t", now=time.time(), limit=2
+        )
+    changed = Failure(error_class=ErrorClass.CHANGED_SOURCE, message="The file changed while it was read.")
+    failed = [(job, changed) for job in jobs]
+    assert OfflineLocations(library._database).waiting(failed, time.time()) == set()
+    disk.rename(disk.with_name("drawer"))
+    assert OfflineLocations(library._database).waiting(failed, time.time()) == {job.id for job in jobs}
 
 
 def test_workers_in_the_background_go_on_when_the_disk_is_back(library: Library, disk: Path) -> None:

@@ -45,6 +45,10 @@ class _Sample:
     known: int
 
 
+_NOT_THERE = (ErrorClass.MISSING_SOURCE, ErrorClass.CHANGED_SOURCE)
+"""What a worker says of a file whose disk went away before it read it, and while it did."""
+
+
 class OfflineLocations:
     """What one engine knows about Locations that are not there."""
 
@@ -60,7 +64,7 @@ class OfflineLocations:
 
         A Location that turns out to be is noted in the catalog.
         """
-        missing = [job for job, failure in failed if failure.error_class is ErrorClass.MISSING_SOURCE]
+        missing = [job for job, failure in failed if failure.error_class in _NOT_THERE]
         if not missing:
             return set()
         with self._database.read() as connection:
