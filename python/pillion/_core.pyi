@@ -28,6 +28,8 @@ _Path = TypeVar("_Path", bound=str | os.PathLike[str])
 __version__: str
 ERROR_CLASSES: list[str]
 """Names of the Rust error classes, checked in a test against :class:`pillion.errors.ErrorClass`."""
+SUMS_INT8_EXACTLY: bool
+"""Whether this processor's products of 8-bit numbers are exact in libraries: x86 before VNNI cuts sums to 16 bits."""
 
 # walk -----------------------------------------------------------------------------------------------------------------
 

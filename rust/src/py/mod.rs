@@ -33,6 +33,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
+    m.add("SUMS_INT8_EXACTLY", sums_int8_exactly())?;
     batch::register(m)?;
     files::register(m)?;
     image::register(m)?;
@@ -42,6 +43,18 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     search::register(m)?;
     watch::register(m)?;
     Ok(())
+}
+
+/// Whether libraries can multiply 8-bit numbers without cutting sums of two products to 16 bits, as the instructions
+/// of x86 before VNNI do.
+fn sums_int8_exactly() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected as has;
+        has!("avx512vnni") || has!("avxvnni")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    true
 }
 
 impl From<CoreError> for PyErr {

@@ -25,7 +25,7 @@ class EmbeddingsGenerator:
 
     kind = EMBEDDINGS
     name = "embeddings"
-    version = 4
+    version = 5
 
     def accepts(self, mime: str) -> bool:
         """Text files and documents, and all that OCR or transcription can get text from."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import extras, machine
+from pillion import _core, extras, machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.embedding import models
 from pillion.weights.cache import filled_folder
@@ -39,6 +39,10 @@ DEFAULT_COMPUTE = "int8"
 SHORT_TOKENS = 9
 """Texts of fewer tokens, the special ones included, are computed in float32 even in ``int8``: so few tokens do not
 average out rounding errors, and the cosine would fall to 0.976."""
+
+_HAS_INT8 = _core.SUMS_INT8_EXACTLY
+"""Without it all is computed in float32: sums that are cut bring the cosine down to 0.9835, and int8 would save a
+quarter of the time, not half."""
 
 _CONVERSION = 2
 """Raised when the conversion changes, so that an older cached model is not used."""
@@ -110,7 +114,7 @@ def _batches(lengths: Sequence[int], compute: str) -> Iterator[tuple[str, list[i
     for row, length in enumerate(lengths):
         by_length.setdefault(length, []).append(row)
     for length in sorted(by_length, reverse=True):
-        arithmetic = "float32" if length < SHORT_TOKENS else compute
+        arithmetic = compute if _HAS_INT8 and length >= SHORT_TOKENS else "float32"
         size = 1 if arithmetic == "float32" else max(1, _BATCH_TOKENS // length)
         rows = by_length[length]
         for begin in range(0, len(rows), size):
