@@ -46,3 +46,11 @@ def test_of_a_disk_that_nobody_has_seen_full_it_is_not_believed(
 ) -> None:
     monkeypatch.setattr(claims, "has_no_room", lambda probe: False)
     assert said(looked) is ErrorClass.CRASH
+
+
+def test_a_disk_that_this_process_saw_full_was_full_when_the_worker_said_so(
+    looked: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "has_no_room", lambda probe: False)
+    looked.saw_full()
+    assert said(looked) is ErrorClass.DISK_FULL

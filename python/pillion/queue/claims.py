@@ -87,11 +87,14 @@ class Claims:
         message = f"Its worker process said what is not so of this machine ({returned.failure.error_class}: {said})."
         return ItemError(ErrorClass.CRASH, message)
 
+    def saw_full(self) -> None:
+        """This process itself could not write: the disk is full."""
+        self._seen_full = time.monotonic()
+
     def _is_or_was_full(self) -> bool:
-        now = time.monotonic()
         if has_no_room(Path(self._store.new_staging_path(self._owner))):
-            self._seen_full = now
-        return now - self._seen_full < _STILL_S
+            self.saw_full()
+        return time.monotonic() - self._seen_full < _STILL_S
 
     def _lacking(self, kind: SidecarKind, mime: str, settings: Mapping[str, object] | None) -> Lacking:
         function = registry.specs()[kind].lacking

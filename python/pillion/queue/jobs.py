@@ -342,8 +342,10 @@ class CatalogJobs:
             return {}
         faults = self._record(results, now)
         if ALL in faults:
-            is_full = faults[ALL] == DISK_FULL_NOTICE
-            self._gates.failed(ALL, ErrorClass.DISK_FULL if is_full else ErrorClass.MISSING_TOOL, faults[ALL])
+            if faults[ALL] == DISK_FULL_NOTICE:
+                self._hold_for_room()
+            else:
+                self._gates.failed(ALL, ErrorClass.MISSING_TOOL, faults[ALL])
             self.release([planned.job for planned, _ in results], now)
             return faults
         if self._gates.watching:
@@ -453,7 +455,11 @@ class CatalogJobs:
         except ItemError as error:
             if error.error_class is not ErrorClass.DISK_FULL:
                 raise
-            self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
+            self._hold_for_room()
+
+    def _hold_for_room(self) -> None:
+        self._claims.saw_full()
+        self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
 
     @_outlasts
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
