@@ -75,10 +75,8 @@ def ensure_program(name: str, package: str | None = None, *, unpack: bool = True
     found = find_program(name, package)
     if found is not None or shutil.which("apt-get") is None:
         return found
-    if os.geteuid() == 0:
-        say(f"installing {package} with apt-get")
-        if _apt_install(package):
-            found = find_program(name, package)
+    if install_packages([package]):
+        found = find_program(name, package)
     if found is None and unpack and shutil.which("dpkg") is not None:
         say(f"fetching {package} with apt-get into {cache_dir() / 'tools'}")
         _apt_unpack(package)

@@ -89,7 +89,7 @@ def from_library(library: Library, what: str, to: str) -> Exported:
     path = None if item is None else library.sidecars.file(item)
     if item is None:
         raise UsageError(_why_not(what, to, items, library))
-    if path is None or not (library.sidecars.are_elsewhere or library.sidecars.is_whole(item.uri)):
+    if path is None or not library.sidecars.is_whole(item.uri):
         raise UsageError(
             f"The sidecar {item.where} is gone or damaged: run 'pillion verify --repair' and then 'pillion work'."
         )

@@ -15,6 +15,7 @@ from pillion.catalog.queue import ClaimedJob
 from pillion.job import is_on_demand, job_set_aside
 from pillion.library.sidecars import Pending, Ready
 from pillion.model import SidecarKind, SidecarStatus, SidecarUri
+from pillion.store import LocalStore
 from tests.support import photos
 from tests.support.program import run
 
@@ -56,7 +57,7 @@ def test_each_mode_answers_what_it_says(library: Library) -> None:
 
 
 def test_a_file_that_was_cut_is_made_again(library: Library) -> None:
-    uri = SidecarUri.parse(f"sidecar://{uuid_of(library)}/thumb/icon")
+    uri = SidecarUri(content_uuid=uuid_of(library), kind="thumb", variant="icon")
     whole = library.resolve(uri, "local_only")
     assert isinstance(whole, Ready)
     data = whole.path.read_bytes()
@@ -83,6 +84,22 @@ def test_a_file_that_was_written_over_is_no_answer(library: Library, tmp_path: P
     run("verify", "--repair", "--library", library.root)
     run("cp", uri, tmp_path / "copy", "--library", library.root)
     assert (tmp_path / "copy").read_bytes() == data
+
+
+def test_a_file_that_is_replaced_while_it_is_looked_at_is_whole(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = library.resolve(f"sidecar://{uuid_of(library)}/thumb/icon", "local_only")
+    assert isinstance(there, Ready)
+    look, looks = LocalStore.is_whole, []
+
+    def replaced_amid_the_first(store: LocalStore, rel_path: str, size: int, checksum: str) -> bool:
+        looks.append(rel_path)
+        return len(looks) > 1 and look(store, rel_path, size, checksum)
+
+    monkeypatch.setattr(LocalStore, "is_whole", replaced_amid_the_first)
+    assert library.sidecars.is_whole(SidecarUri(content_uuid=uuid_of(library), kind="thumb", variant="icon"))
+    assert len(looks) == 2
 
 
 def test_what_is_removed_is_gone_until_it_is_asked_for(library: Library) -> None:

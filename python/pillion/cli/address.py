@@ -163,7 +163,7 @@ def _there(library: Library, addresses: Sequence[SidecarUri], wait_s: float) -> 
                 # Its format shows only now.
                 answer = library.resolve(uri, Resolution.LOCAL_ONLY)
             if isinstance(answer, Ready):
-                if not library.sidecars.are_elsewhere and not library.sidecars.is_whole(uri):
+                if not library.sidecars.is_whole(uri):
                     raise ItemError(ErrorClass.CORRUPT, f"{uri} is damaged: run 'pillion verify --repair'.")
                 yield uri, answer.path
             elif isinstance(answer, Failed):

@@ -441,7 +441,18 @@ class Sidecars:
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
 
     def is_whole(self, uri: SidecarUri) -> bool:
-        """Whether the bytes at the address of a ready sidecar are the ones that were written."""
+        """Whether the file of a ready sidecar holds the bytes that were written; what is elsewhere was compared as it
+        was fetched.
+        """
+        if self.are_elsewhere or self._has_its_bytes(uri):
+            return True
+        if self._database.is_read_only:
+            return False
+        # It may have been replaced since its row was read: under the write lock no file is.
+        with self._database.write():
+            return self._has_its_bytes(uri)
+
+    def _has_its_bytes(self, uri: SidecarUri) -> bool:
         row = self._row(uri.content_uuid, SidecarKind(uri.kind), uri.variant)
         if row is None or row.rel_path is None:
             return False
