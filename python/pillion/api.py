@@ -251,33 +251,36 @@ def formats() -> list[FormatRow]:
 
 
 @_typed
-def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
+def ocr(path: str | os.PathLike[str], *, languages: str | Sequence[str] = ("auto",)) -> OcrResult:
     """Read the text in an image or a PDF.
 
-    ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them, the language of each page is
-    detected, among those installed. Raises :class:`pillion.errors.ItemError`.
+    ``languages`` are Tesseract's codes or ISO's, the main one first; with ``auto`` among them, the language of each
+    page is detected, among those installed. Raises :class:`pillion.errors.ItemError`, UsageError for what is no
+    language.
     """
     from pillion.kinds.ocr.generator import PDF
+    from pillion.kinds.ocr.models import named_languages
     from pillion.kinds.ocr.recognise import recognise
 
     source = Path(path)
     mime = sniff(source)
     if registry.find(OCR, mime) is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"OCR reads images and PDFs, but this is {mime}")
-    return recognise(source, is_pdf=mime == PDF, languages=languages)
+    return recognise(source, is_pdf=mime == PDF, languages=named_languages(languages))
 
 
 @_typed
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
     """Transcribe the speech in an audio or video file.
 
-    ``model`` is a Whisper size or the path of a model folder; ``language`` (ISO 639-1) is detected if None. Raises
-    :class:`pillion.errors.ItemError`.
+    ``model`` is a Whisper size or the path of a model folder; ``language`` (a code of ISO 639) is detected if None.
+    Raises :class:`pillion.errors.ItemError`, UsageError for what is no language.
     """
     extras.require("speech", "transcripts")
     from pillion.kinds.transcript import transcribe as speech
+    from pillion.kinds.transcript.languages import named_language
 
-    return speech.transcribe(Path(path), model=model, language=language)
+    return speech.transcribe(Path(path), model=model, language=named_language(language))
 
 
 @_typed
@@ -296,7 +299,7 @@ def file_text(path: str | os.PathLike[str]) -> DocumentText:
 def any_text(
     path: str | os.PathLike[str],
     *,
-    languages: Sequence[str] = ("auto",),
+    languages: str | Sequence[str] = ("auto",),
     model: str = "base",
     language: str | None = None,
 ) -> Mapping[str, Any]:

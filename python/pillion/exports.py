@@ -37,7 +37,7 @@ def export(
     to: str = "text",
     *,
     library: Library | None = None,
-    languages: Sequence[str] = ("auto",),
+    languages: str | Sequence[str] = ("auto",),
     model: str = "base",
 ) -> bytes:
     """``source`` in the format ``to``: text, markdown, hocr, alto, pdf (pictures, PDFs); text, srt, vtt (sound, video).
@@ -65,14 +65,14 @@ def check_format(to: str) -> None:
 
 
 @extras.needed()
-def from_file(path: Path, to: str, languages: Sequence[str] = ("auto",), model: str = "base") -> Exported:
+def from_file(path: Path, to: str, languages: str | Sequence[str] = ("auto",), model: str = "base") -> Exported:
     """Read or transcribe a file now. See :func:`export`."""
     mime = api.sniff(path)
     kind = next((kind for kind in _kinds(to) if registry.find(kind, mime) is not None), None)
     read_now = registry.spec(kind).read_now if kind else None
     if kind is None or read_now is None:
         raise UsageError(f"{quoted(path)} is {mime}, which cannot be exported as {to}.")
-    data = registry.loaded(read_now)(path, mime, {"languages": list(languages), "model": model})
+    data = registry.loaded(read_now)(path, mime, {"languages": languages, "model": model})
     return Exported(data=_exported(kind, to, data, Origin(source=path, mime=mime)), source=path)
 
 

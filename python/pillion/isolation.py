@@ -144,6 +144,10 @@ def _exported(source: Path, to: str, languages: Sequence[str], model: str) -> by
     return from_file(source, to, languages, model).data
 
 
+def _list(languages: str | Sequence[str]) -> list[str]:
+    return [languages] if isinstance(languages, str) else list(languages)
+
+
 _FUNCTIONS: Mapping[str, Callable[..., bytes]] = {
     "thumbnail": _thumbnail,
     "decode": _decode,
@@ -244,12 +248,12 @@ class Isolated:
         options = {"max_side": max_side, "max_pixels": max_pixels}
         return self._one("decode", path, options, pixels, limit=4 * max_pixels + 64)
 
-    def ocr(self, path: PathLike, *, languages: Sequence[str] = ("auto",)) -> OcrResult:
+    def ocr(self, path: PathLike, *, languages: str | Sequence[str] = ("auto",)) -> OcrResult:
         """Like :func:`pillion.ocr`."""
         return self.ocr_with_timings(path, languages=languages)[0]
 
     def ocr_with_timings(
-        self, path: PathLike, *, languages: Sequence[str] = ("auto",)
+        self, path: PathLike, *, languages: str | Sequence[str] = ("auto",)
     ) -> tuple[OcrResult, Mapping[str, float]]:
         """The same, and the seconds that each part of the work took."""
         from pillion.kinds.ocr.result import OcrResult
@@ -258,7 +262,7 @@ class Isolated:
             text, seconds = msgspec.json.decode(data, type=tuple[str, dict[str, float]])
             return OcrResult.from_json(text), seconds
 
-        return self._one("ocr", path, {"languages": list(languages)}, timed)
+        return self._one("ocr", path, {"languages": _list(languages)}, timed)
 
     def drawn(self, path: PathLike, result: OcrResult, *, ending: str = ".png") -> list[bytes]:
         """The pages of a file as pictures, with the blocks of ``result`` on them, numbered in order."""
@@ -282,12 +286,12 @@ class Isolated:
         self,
         path: PathLike,
         *,
-        languages: Sequence[str] = ("auto",),
+        languages: str | Sequence[str] = ("auto",),
         model: str = "base",
         language: str | None = None,
     ) -> Mapping[str, Any]:
         """Like :func:`pillion.api.any_text`."""
-        options = {"languages": list(languages), "model": self._model(model), "language": language}
+        options = {"languages": _list(languages), "model": self._model(model), "language": language}
 
         def document(data: bytes) -> Mapping[str, Any]:
             found = msgspec.json.decode(data, type=dict[str, Any])
@@ -298,10 +302,10 @@ class Isolated:
         return self._one("any_text", path, options, document)
 
     def export(
-        self, path: PathLike, to: str = "text", *, languages: Sequence[str] = ("auto",), model: str = "base"
+        self, path: PathLike, to: str = "text", *, languages: str | Sequence[str] = ("auto",), model: str = "base"
     ) -> bytes:
         """Like :func:`pillion.export` of a file."""
-        options = {"to": to, "languages": list(languages), "model": self._model(model)}
+        options = {"to": to, "languages": _list(languages), "model": self._model(model)}
         return self._one("export", path, options, bytes)
 
     # calls ------------------------------------------------------------------------------------------------------------

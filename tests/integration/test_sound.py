@@ -13,7 +13,7 @@ import pytest
 from av.stream import Disposition
 from numpy.typing import NDArray
 
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds.transcript import languages, transcribe
 from pillion.kinds.transcript.kind import TRANSCRIPT_LANGUAGES
 from pillion.readers import media as engine
@@ -219,6 +219,12 @@ def test_the_tags_of_tracks_name_languages(tag: str, code: str | None) -> None:
 
 def test_every_language_of_whisper_is_known_by_its_own_code() -> None:
     assert [languages.whisper_code(code) for code in TRANSCRIPT_LANGUAGES] == list(TRANSCRIPT_LANGUAGES)
+
+
+def test_a_language_that_a_user_names_is_known_or_refused() -> None:
+    assert [languages.named_language(name) for name in (None, "de", "eng", "pt-BR")] == [None, "de", "en", "pt"]
+    with pytest.raises(UsageError, match=r"no language 'english'; did you mean 'eng'\?"):
+        languages.named_language("english")
 
 
 def test_sound_that_is_gone_is_an_error_of_the_file(tmp_path: Path) -> None:

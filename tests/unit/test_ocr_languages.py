@@ -147,6 +147,7 @@ def test_iso_codes_are_those_that_can_be_told_apart() -> None:
         (("en", "de"), ("eng", "deu")),
         (("deu+en", "auto"), ("deu", "eng", "auto")),
         (("script/Latin",), ("script/Latin",)),
+        (("deu_latf", "chi_sim_vert"), ("deu_latf", "chi_sim_vert")),
     ],
 )
 def test_a_language_may_be_named_by_its_iso_code(named: tuple[str, ...], codes: tuple[str, ...]) -> None:
@@ -157,3 +158,20 @@ def test_a_language_may_be_named_by_its_iso_code(named: tuple[str, ...], codes: 
 def test_what_is_no_language_is_not_said_to_be_installable() -> None:
     with pytest.raises(UsageError, match=r"no language 'english'; did you mean 'eng'\? 'pillion languages --all'"):
         ocr_languages(click.Context(click.Command("ocr")), click.Option(["--language"]), ("english",))
+
+
+def test_a_name_alone_is_a_language_and_not_letters() -> None:
+    assert models.named_languages("eng") == ("eng",)
+    assert models.named_languages("en+deu") == ("eng", "deu")
+
+
+@pytest.mark.parametrize("named", ["", "e", "english_old", "xx", "EN"])
+def test_other_names_are_refused(named: str) -> None:
+    with pytest.raises(UsageError, match="There is no language"):
+        models.named_languages(named)
+
+
+def test_recipes_hold_the_codes_of_what_was_named() -> None:
+    named, code = ({"languages": [name], "engine": "tesseract"} for name in ("en", "eng"))
+    generator = OcrGenerator()
+    assert generator.recipe("image/png", "default", named) == generator.recipe("image/png", "default", code)

@@ -140,19 +140,9 @@ def ocr_languages(_ctx: click.Context, _param: click.Parameter, named: tuple[str
     """
     if not named:
         return ()
-    from pillion import api
-    from pillion.kinds.settings import nearest
+    from pillion.kinds.ocr.models import named_languages
 
-    rows = api.languages()
-    # Of several with one ISO code, the one that is installed comes first.
-    codes = {row.iso: row.code for row in reversed(rows) if row.iso}
-    codes.update({row.code: row.code for row in rows}, auto="auto")
-    parts = [part for name in named for part in name.split("+")]
-    for part in parts:
-        if part not in codes and "/" not in part:
-            known = nearest(part, list(codes)) or ":"
-            raise UsageError(f"There is no language '{quoted(part)}'{known} 'pillion languages --all' lists them.")
-    return tuple(codes.get(part, part) for part in parts)
+    return named_languages(named)
 
 
 def sidecars_for(library: Path | str | None) -> str | None:

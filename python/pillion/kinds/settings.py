@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 Check = Callable[[Any], str | None]
@@ -14,6 +15,17 @@ def nearest(word: object, names: Sequence[str]) -> str:
     """The end of a sentence, with the name most similar to ``word``; empty if none is similar."""
     near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def checked_by(name: str) -> Check:
+    """The check "module:function", whose module is imported when it is asked: a kind's record stays light."""
+
+    def check(value: Any) -> str | None:
+        module, _, function = name.partition(":")
+        wrong: str | None = getattr(import_module(module), function)(value)
+        return wrong
+
+    return check
 
 
 def boolean(value: Any) -> str | None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from pillion.kinds.settings import is_strings, nearest, one_of
+from pillion.kinds.settings import checked_by, one_of
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
 from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarFormat, SidecarKind
 
@@ -17,20 +14,6 @@ OCR_ENGINES = ("auto", "tesseract", "rapidocr")
 AUTO = "auto"
 """Among the languages: each page is read in that of the installed languages in which it is."""
 
-_TESSERACT_CODE = re.compile(r"[a-z]{3}([a-z_]*)|[a-z]+/[A-Za-z_]+")
-_TESSERACT_OFTEN = (
-    *("ara", "ces", "chi_sim", "chi_tra", "dan", "deu", "ell", "eng", "fin", "fra", "heb", "hin", "hun", "ita"),
-    *("jpn", "kor", "nld", "nor", "pol", "por", "ron", "rus", "spa", "swe", "tur", "ukr"),
-)
-
-
-def _languages(value: Any) -> str | None:
-    expected = 'a list of "auto" and Tesseract\'s language codes, e.g. ["auto"] or ["eng", "deu"]'
-    if not is_strings(value) or not value:
-        return expected
-    wrong = next((item for item in value if item != AUTO and not _TESSERACT_CODE.fullmatch(item)), None)
-    return None if wrong is None else expected + nearest(wrong, _TESSERACT_OFTEN)
-
 
 _POLICIES = {"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)}
 
@@ -40,7 +23,7 @@ KIND = KindSpec(
     formats=(SidecarFormat.JSON,),
     classes=frozenset({MediaClass.IMAGE, MediaClass.PDF}),
     policies=_POLICIES,
-    settings={"languages": _languages, "engine": one_of(OCR_ENGINES)},
+    settings={"languages": checked_by("pillion.kinds.ocr.models:languages_setting"), "engine": one_of(OCR_ENGINES)},
     defaults={"languages": [AUTO]},
     given="pillion.kinds.ocr.given:given",
     limits=Limits(

@@ -12,12 +12,15 @@ import importlib.util
 import os
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pillion.errors import UsageError
 from pillion.kinds.ocr.kind import AUTO, OCR
+from pillion.kinds.settings import is_strings, nearest
+from pillion.quoting import quoted
 from pillion.weights.cache import filled_folder, sha256_of
 from pillion.weights.known import missing
 from pillion.weights.outside import made_outside
@@ -270,6 +273,49 @@ def _language_files(explicit: str | None = None) -> dict[str, Path]:
         for file in folder.glob("*.traineddata"):
             files.setdefault(file.stem, file)
     return {code: file for code, file in files.items() if code not in ("osd", "equ")}
+
+
+def named_languages(names: str | Sequence[str]) -> tuple[str, ...]:
+    """Tesseract's codes for languages, each named by that code, by ISO's such as ``en``, or several as ``eng+deu``.
+
+    ``auto`` stays what it is. Of several with one ISO code, the one that is installed counts. Raises UsageError for
+    what is no language.
+    """
+    parts = [part for name in ([names] if isinstance(names, str) else names) for part in name.split("+")]
+    if all(part == AUTO or part in LANGUAGES for part in parts):
+        return tuple(parts)
+    rows = language_rows()
+    codes = {row.iso: row.code for row in reversed(rows) if row.iso}
+    codes.update({row.code: row.code for row in rows}, auto=AUTO)
+    for part in parts:
+        if part not in codes and not _is_variety(part):
+            called = {row.name.casefold(): row.code for row in rows}.get(part.casefold())
+            near = f"; did you mean '{called}'?" if called else nearest(part, list(codes)) or ":"
+            raise UsageError(f"There is no language '{quoted(part)}'{near} 'pillion languages --all' lists them.")
+    return tuple(codes.get(part, part) for part in parts)
+
+
+def languages_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The languages of a job's settings, as :func:`named_languages` gives them."""
+    return named_languages(settings.get("languages") or (AUTO,))
+
+
+def languages_setting(value: Any) -> str | None:
+    """What ``ocr.languages`` in config.toml must be; None where it is right. See pillion/kinds/settings.py."""
+    expected = 'a list of "auto" and language codes, e.g. ["auto"] or ["eng", "deu"]'
+    if not is_strings(value) or not value:
+        return expected
+    try:
+        named_languages(value)
+    except UsageError as error:
+        return f"{expected}: {error}".removesuffix(".")
+    return None
+
+
+def _is_variety(code: str) -> bool:
+    """Whether it may be data that nobody lists: of a script, or of a form of a language, such as ``deu_latf``."""
+    language, form, _ = code.partition("_")
+    return "/" in code or bool(form and any(known.partition("_")[0] == language for known in LANGUAGES))
 
 
 def install_command(languages: Sequence[str]) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pillion.errors import UsageError
+from pillion.kinds.settings import nearest
+from pillion.quoting import quoted
+
 _CODES = (
     "af afr|am amh|ar ara|as asm|az aze|ba bak|be bel|bg bul|bn ben|bo bod tib|br bre|bs bos|ca cat|cs ces cze|"
     "cy cym wel|da dan|de deu ger|el ell gre|en eng|es spa|et est|eu eus baq|fa fas per|fi fin|fo fao|fr fra fre|"
@@ -19,3 +23,12 @@ _BY_NAME = {name: group.split()[0] for group in _CODES.split("|") for name in gr
 def whisper_code(tag: str) -> str | None:
     """Whisper's code for a language tag (``de``, ``ger``, ``deu``, ``de-AT``, ``zh_TW``); None for any other."""
     return _BY_NAME.get(tag.lower().replace("_", "-").split("-")[0])
+
+
+def named_language(name: str | None) -> str | None:
+    """Whisper's code for a language that a user named; None if none was. Raises UsageError for what is no language."""
+    code = None if name is None else whisper_code(name)
+    if name is not None and code is None:
+        near = nearest(name, list(_BY_NAME)) or "; it is named by its code, such as en."
+        raise UsageError(f"There is no language '{quoted(name)}'{near}")
+    return code
