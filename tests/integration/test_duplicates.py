@@ -13,8 +13,6 @@ from PIL import Image, ImageDraw
 from pillion.library import Library
 from tests.support import photos
 
-pytestmark = pytest.mark.usefixtures("both_catalogs")
-
 PHOTOS = 50
 
 
@@ -32,7 +30,10 @@ def _variants(picture: Image.Image, number: int) -> dict[str, Image.Image]:
 
 @pytest.fixture(scope="module")
 def near_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    """50 photographs, each also resized, re-encoded, cropped by 5 % in two ways and turned, with thumbnails."""
+    """50 photographs, each also resized, re-encoded, cropped by 5 % in two ways and turned, with thumbnails.
+
+    One library for the module: its catalog is in its folder.
+    """
     folder = tmp_path_factory.mktemp("photographs")
     for number in range(PHOTOS):
         original = folder / f"{number}.png"
@@ -104,6 +105,7 @@ def _page(seed: int) -> Image.Image:
     return made
 
 
+@pytest.mark.usefixtures("both_catalogs")
 def test_what_differs_in_one_place_or_has_other_words_is_no_duplicate(tmp_path: Path) -> None:
     folder = tmp_path / "screens"
     folder.mkdir()
@@ -118,6 +120,7 @@ def test_what_differs_in_one_place_or_has_other_words_is_no_duplicate(tmp_path: 
     assert {os.path.basename(path) for path in group.paths} == {"page-3.png", "page-3-small.jpg"}
 
 
+@pytest.mark.usefixtures("both_catalogs")
 def test_pictures_of_one_colour_are_no_duplicates(tmp_path: Path) -> None:
     folder = tmp_path / "flat"
     folder.mkdir()

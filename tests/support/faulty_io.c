@@ -18,6 +18,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#define CALLS 4096
+
 struct plan {
     _Atomic long count;     /* calls seen since the test set it to 0 */
     _Atomic long at;        /* the one that fails, counted from 1; 0: none */
@@ -26,6 +28,7 @@ struct plan {
     _Atomic long failed;    /* calls that failed */
     char under[PATH_MAX];   /* only paths below this folder count */
     char last[PATH_MAX];    /* what failed last, for the test's message */
+    _Atomic unsigned calls[CALLS]; /* of each call seen, in order, a number that another call or path hardly has */
 };
 
 static struct plan *plan;
@@ -39,12 +42,21 @@ __attribute__((constructor)) static void attach(void) {
     close(file);
 }
 
+/* FNV-1a of a call and its path; never 0. */
+static unsigned number_of(const char *call, const char *path) {
+    unsigned number = 2166136261u;
+    for (const char *text = call; *text; text++) number = (number ^ (unsigned char)*text) * 16777619u;
+    for (const char *text = path; *text; text++) number = (number ^ (unsigned char)*text) * 16777619u;
+    return number | 1;
+}
+
 /* Whether this call is one that has to fail; sets errno then. */
 static int fails(const char *call, const char *path) {
     if (!plan || !path || !atomic_load(&plan->at)) return 0;
     size_t length = strlen(plan->under);
     if (length == 0 || strncmp(path, plan->under, length) != 0) return 0;
     long number = atomic_fetch_add(&plan->count, 1) + 1, at = atomic_load(&plan->at);
+    if (number <= CALLS) atomic_store(&plan->calls[number - 1], number_of(call, path));
     if (number != at && !(atomic_load(&plan->onwards) && number > at)) return 0;
     atomic_fetch_add(&plan->failed, 1);
     snprintf(plan->last, sizeof plan->last, "%s %.3000s", call, path);

@@ -12,7 +12,11 @@ from tests.support.preload import build
 _SOURCE = Path(__file__).with_name("faulty_io.c")
 _NUMBERS = struct.Struct("5q")
 _PATH_MAX = 4096
-_SIZE = _NUMBERS.size + 2 * _PATH_MAX
+_PATHS_END = _NUMBERS.size + 2 * _PATH_MAX
+_CALLS = 4096
+_SIZE = _PATHS_END + 4 * _CALLS
+NEVER = 2**60
+"""As the call that fails: none does."""
 
 
 class FaultyDisk:
@@ -29,7 +33,7 @@ class FaultyDisk:
         """``scratch``: a folder for the library and the shared plan. Skips the test where it cannot be built."""
         build(_SOURCE, scratch)
         path = os.fsencode(under)
-        (scratch / "faulty_io.plan").write_bytes(bytes(_NUMBERS.size) + path + bytes(2 * _PATH_MAX - len(path)))
+        (scratch / "faulty_io.plan").write_bytes((bytes(_NUMBERS.size) + path).ljust(_SIZE, b"\0"))
         return cls(scratch)
 
     @classmethod
@@ -45,9 +49,14 @@ class FaultyDisk:
         """Let the ``at``-th call from now fail with errno ``error``; ``onwards``: and all after it."""
         _NUMBERS.pack_into(self._plan, 0, 0, at, int(onwards), error, 0)
 
+    def calls(self) -> list[int]:
+        """A number for each call since :meth:`arm`, in order: equal for the same call of the same path."""
+        seen = min(_NUMBERS.unpack_from(self._plan, 0)[0], _CALLS)
+        return list(struct.unpack_from(f"{seen}I", self._plan, _PATHS_END))
+
     def disarm(self) -> tuple[int, str]:
         """Let everything work again. Returns how many calls failed, and the last of them as "call path"."""
         _, _, _, _, failed = _NUMBERS.unpack_from(self._plan, 0)
-        last = self._plan[_NUMBERS.size + _PATH_MAX :].split(b"\0", 1)[0].decode(errors="replace")
+        last = self._plan[_NUMBERS.size + _PATH_MAX : _PATHS_END].split(b"\0", 1)[0].decode(errors="replace")
         _NUMBERS.pack_into(self._plan, 0, 0, 0, 0, 0, 0)
         return failed, last

@@ -2,7 +2,8 @@
 
 ``python -m tests.support.faulty_job SCRATCH JOB``: SCRATCH holds ``photos``, ``template`` (a library before the job)
 and the plan of :class:`FaultyDisk`. Reads cases from stdin, one JSON array [k, errno name, for ever] a line, and says
-of each in one JSON object: how many calls failed, the last of them, and what is wrong (null: nothing).
+of each in one JSON object: the calls of the disk, by numbers, how many failed, the last of these, and what is wrong
+(null: nothing).
 
 All cases run in one process, so what an error leaves behind in it is tested too.
 """
@@ -84,11 +85,13 @@ def _case(disk: FaultyDisk, scratch: Path, job: Callable[[Path], None], at: int,
         shutil.copytree(scratch / "template", scratch / "library")
     wrong = None
     failed, last = 0, ""
+    calls: list[int] = []
     try:
         disk.arm(at, error, onwards=onwards)
         try:
             _with_fault(job, scratch)
         finally:
+            calls = disk.calls()
             failed, last = disk.disarm()
         _finish(scratch)
     except Exception:
@@ -96,7 +99,7 @@ def _case(disk: FaultyDisk, scratch: Path, job: Callable[[Path], None], at: int,
     threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("pillion")]
     if wrong is None and threads:
         wrong = f"threads are left: {threads}"
-    return {"failed": failed, "last": last, "wrong": wrong}
+    return {"calls": calls, "failed": failed, "last": last, "wrong": wrong}
 
 
 def main() -> None:
