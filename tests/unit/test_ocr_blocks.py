@@ -119,6 +119,34 @@ def test_the_columns_of_a_table_become_rows() -> None:
     assert "table" in types(blocks)
 
 
+def test_what_heads_a_column_of_numbers_is_read_before_its_rows() -> None:
+    """The engine read the labels of the first rows by themselves, and heads of three lines with the numbers."""
+    labels = [line(text, 100, 200 + 30 * n) for n, text in enumerate(("Bread", "Butter", "Jelly", "Honey"))]
+    heads = [line(text, 600, 100 + 30 * n) for n, text in enumerate(("price", "with", "tax"))]
+    values = [line(text, 600, 200 + 30 * n) for n, text in enumerate(("2.10", "1.90", "3.00", "7.00"))]
+    read, _ = structured([*labels, *heads, *values], SIZE)
+    rows = ["Bread\t2.10", "Butter\t1.90", "Jelly\t3.00", "Honey\t7.00"]
+    assert [one.text for one in read] == ["price", "with", "tax", *rows]
+    prose = [line("captains wrote the letters of it", 600, 100 + 30 * n) for n in range(3)]
+    read, _ = structured([*labels, *prose, *values], SIZE)
+    assert [one.text for one in read[:4]] == [one.text for one in labels]
+
+
+def test_rows_of_numbers_may_be_far_apart() -> None:
+    """Read column by column; of words that are so far apart each is a block, which stays where it was read."""
+    columns = [
+        [line(str(number * 10 + row), 100 + 200 * number, 100 + 150 * row) for row in range(4)] for number in (1, 2)
+    ]
+    read, _ = structured([one for column in columns for one in column], SIZE)
+    assert [one.text for one in read] == ["10\t20", "11\t21", "12\t22", "13\t23"]
+    words = [
+        [line(f"{name} sails", left, 100 + 150 * row) for row in range(4)]
+        for name, left in (("red", 100), ("old", 300))
+    ]
+    lines = [one for column in words for one in column]
+    assert [one.text for one in structured(lines, SIZE)[0]] == [one.text for one in lines]
+
+
 def test_numbers_of_lines_come_before_short_lines_and_not_before_running_text() -> None:
     numbers = [line(str(33 + n), 60, 300 + 30 * n) for n in range(6)]
     code = [
@@ -344,3 +372,15 @@ def test_headings_of_two_columns_at_the_same_height_stay_with_them(pitch: int) -
     right = [line(f"captains wrote the letters of {n}", 560, 100 + pitch * n) for n in range(8)]
     lines = [line("Harbours", 100, 60), *left, line("Captains", 560, 60), *right]
     assert [one.text for one in structured(lines, SIZE)[0]] == [one.text for one in lines]
+
+
+def test_short_texts_of_a_figure_above_two_columns_are_in_neither() -> None:
+    """The engine joined what is beside each other in two boxes; it begins where no line of the columns does."""
+    boxes = [
+        line("captains who remained           captains who developed", 330, 100),
+        line("boats                           sails", 390, 130),
+    ]
+    left = [line(f"the harbour library opens at {n}", 100, 180 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 600, 180 + 30 * n) for n in range(8)]
+    read, _ = structured([*boxes, *left, *right], SIZE)
+    assert [one.text.replace("\t", " ") for one in read] == [one.text for one in (*boxes, *left, *right)]

@@ -207,6 +207,59 @@ def test_columns_of_many_lines_between_rulings_are_not_cells() -> None:
     assert has_rows(table, [*heads, *values[:6]])
 
 
+def test_texts_of_many_lines_beside_each_other_are_cells_where_they_are_not_level() -> None:
+    table = only(drawn(grid(y=(100, 180, 800))))
+    first = [line((120, y, 380, y + 26)) for y in range(200, 700, 50)]
+    second = [line((420, y, 780, y + 26)) for y in range(220, 700, 61)]
+    assert has_rows(table, [*first, *second])
+    assert not has_rows(table, [*first, *(line((420, y, 780, y + 26)) for y in range(202, 700, 50))])
+
+
+def words(area: Line, count: int) -> tuple[Line, tuple[Piece, ...]]:
+    left, top, _, bottom = area
+    boxes = [(left + 40 * number, top, left + 40 * number + 30, bottom) for number in range(count)]
+    return area, tuple(Piece(box, (top, bottom), area, box is boxes[0], box is boxes[0]) for box in boxes)
+
+
+def test_single_words_with_holes_between_them_are_rows() -> None:
+    """Inputs of a truth table; but no heads, which end sooner or later, and no text."""
+    table = only(drawn(grid()))
+    places = (275, 310, 345, 380)
+    outputs = [words((820, y, 1000, y + 26), 2) for y in places]
+    inputs = [words((120, y, 150, y + 26), 1) for y in (275, 310, 380)]
+    others = [words((420, y, 450, y + 26), 1) for y in (275, 345)]
+    rows = in_order(table, [*inputs, *others, *outputs])
+    assert [len(pieces) for _, pieces in rows] == [4, 3, 3, 3]
+    heads = [words((420, y, 450, y + 26), 1) for y in (275, 310)]
+    assert [len(pieces) for _, pieces in in_order(table, [*inputs[:2], *heads, *outputs])] == [1] * 4 + [2] * 4
+    wordy = [words((420, y, 520, y + 26), 2) for y in (275, 345)]
+    assert [len(pieces) for _, pieces in in_order(table, [*inputs, *wordy, *outputs])] == [1] * 3 + [2] * 6
+
+
+def test_lines_with_gaps_as_between_columns_are_rows_beside_a_label() -> None:
+    table = only(drawn(grid()))
+    label = words((120, 275, 250, 301), 1)
+    names = [words((420, y, 600, y + 26), 2) for y in (275, 310)]
+
+    def read(gap: int) -> list[int]:
+        values = []
+        for y in (275, 310):
+            area = 820, y, 880 + gap, y + 26
+            places = (820, y, 850, y + 26), (850 + gap, y, 880 + gap, y + 26)
+            values.append((area, tuple(Piece(box, (y, y + 26), area, box[0] == 820, False) for box in places)))
+        return [len(pieces) for _, pieces in in_order(table, [label, *names, *values])]
+
+    assert read(60) == [5, 4]
+    assert read(10) == [1, 2, 2, 2, 2]
+
+
+def test_single_words_in_many_columns_are_rows_beside_a_label() -> None:
+    table = only(drawn(grid(x=(100, 300, 500, 700, 1200))))
+    label = [words((120, y, 250, y + 26), 1) for y in (310, 345)]
+    columns = [words((x, y, x + 30, y + 26), 1) for x in (320, 520, 720) for y in (275, 310, 345)]
+    assert [len(pieces) for _, pieces in in_order(table, [*label, *columns])] == [3, 4, 4]
+
+
 def test_rows_beside_a_label_that_spans_them_stay_rows() -> None:
     rulings = [ruling for ruling in grid() if ruling != (X[0], Y[1], X[-1], Y[1])] + [(X[1], Y[1], X[-1], Y[1])]
     table = only(drawn(rulings))

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from pillion.kinds.ocr.layout import Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage
 from pillion.kinds.ocr.page import recognised_page
-from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, chosen, replaced, segments_of, without
+from pillion.kinds.ocr.segments import (
+    Doubt,
+    PageLines,
+    Segment,
+    chosen,
+    is_read_in_part,
+    replaced,
+    segments_of,
+    without,
+)
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
 SHAPE = (2400, 1700)
@@ -354,3 +363,17 @@ def test_rows_of_dashes_between_sure_lines_do_not_make_them_rubbish() -> None:
     assert said(chosen(page, [found]))[0] == "Heart attack 10,843"
     rubbish = Segment(nothing, corner=(100, 1000), doubt=0, place=1), RecognisedText(tuple(dashes))
     assert said(chosen(page, [rubbish])) == []
+
+
+@pytest.mark.parametrize(("rows", "is_lost"), [(2, False), (3, True)])
+def test_a_column_of_single_digits_at_the_ends_of_lines_is_missed(rows: int, is_lost: bool) -> None:
+    """It is less than a twentieth of the ink of its segment."""
+    found = boxes([(20, 20 + 50 * number, 1400 if number < rows else 1340, 48 + 50 * number) for number in range(6)])
+    gray = np.full((340, 1500), 255, np.uint8)
+    for left, top, _, bottom in found.astype(int).tolist():
+        gray[top:bottom, left:1340:2] = 0
+    for top in range(20, 20 + 50 * rows, 50):
+        gray[top : top + 28, 1390:1394] = 0
+    words = [RecognisedWord("word", 90.0, (left, top, 1340, bottom)) for left, top, _, bottom in found.tolist()]
+    text = RecognisedText(tuple(RecognisedLine((word,), word.box, False) for word in words))
+    assert is_read_in_part(Segment(gray, lines=found), text) is is_lost

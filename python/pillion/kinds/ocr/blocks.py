@@ -8,10 +8,21 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pillion.kinds.ocr.order import Placed, Size, View, around_each, as_read, joined, joined_words, mostly_run_left
+from pillion.kinds.ocr.order import (
+    Placed,
+    Size,
+    View,
+    around_each,
+    as_read,
+    is_below,
+    is_full,
+    joined,
+    joined_words,
+    mostly_run_left,
+)
 from pillion.kinds.ocr.result import Block, BlockType, Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
 
 # blocks ---------------------------------------------------------------------------------------------------------------
@@ -131,19 +142,40 @@ _OF_NUMBERS = 0.6
 def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
     """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
     rows: list[list[Placed]] = []
+    blocks = _with_whole_columns(blocks)
     pairs = [pair for block in blocks for line in block if (pair := _pair(line)) is not None]
     for block in blocks:
         partners = _partners(rows, block) if len(block) >= _LINES and rows else {}
-        enough = len(partners) >= max(_LINES, _MATCHED * len(block))
+        head = _head(block, partners)
+        enough = len(partners) >= max(_LINES, _MATCHED * (len(block) - head))
         beside = [rows[number] for number in partners.values()]
         marked = _marked(rows, block)
         if marked is not None:
             rows = marked
-        elif enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
+        elif enough and (_is_column(block[head:], beside) or _are_of_terms(block[head:], beside, pairs)):
             rows = _woven(rows, block, partners)
         else:
             rows.extend([line] for line in block)
     return rows
+
+
+def _with_whole_columns(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
+    """The blocks, those one below the other as one that are of numbers alone: rows of a table may be far apart."""
+    whole: list[list[Placed]] = []
+    for block in blocks:
+        last = whole[-1][-1] if whole else None
+        goes_on = last is not None and _share_of_numbers([*whole[-1], *block]) == 1 and is_below(last, block[0])
+        if goes_on:
+            whole[-1].extend(block)
+        else:
+            whole.append(list(block))
+    return whole
+
+
+def _head(block: Sequence[Placed], partners: Container[int]) -> int:
+    """How many lines of a block, fewer than its rows, stand above all that is beside it: what heads its columns."""
+    head = next((place for place in range(len(block)) if place in partners), 0)
+    return head if head < len(block) - head and not any(map(is_full, block[:head])) else 0
 
 
 def _marked(rows: Sequence[list[Placed]], block: Sequence[Placed]) -> list[list[Placed]] | None:

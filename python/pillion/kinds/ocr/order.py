@@ -316,6 +316,8 @@ _FULL_LINES = 6
 """... and a column has so many of them."""
 _AT_EDGE = 1.5
 """They begin within so many heights of each other."""
+_LINED_UP = 0.5
+"""The lines of a column that begin at the same place do so within so many heights."""
 _SLACK = 0.3
 """So many heights of a gutter may be taken by letters that lean into it."""
 _HEAD = 2.0
@@ -362,7 +364,7 @@ def _by_columns(lines: Sequence[Placed]) -> list[Placed]:
 
 def _columns(lines: Sequence[Placed]) -> list[_Column]:
     """The columns of running text but the first, from left to right."""
-    full = sorted(filter(_is_full, lines), key=lambda line: line.box[0])
+    full = sorted(filter(is_full, lines), key=lambda line: line.box[0])
     height = statistics.median(line.height for line in full) if full else 0.0
     found: list[_Column] = []
     left = list(full)
@@ -380,7 +382,8 @@ def _columns(lines: Sequence[Placed]) -> list[_Column]:
     return sorted(next_to, key=lambda column: column.gutter[1])
 
 
-def _is_full(line: Placed) -> bool:
+def is_full(line: Placed) -> bool:
+    """Whether it is a line of running text."""
     is_wide = line.box[2] - line.box[0] > _FULL * line.height
     return is_wide and _wordy(line.line.words) >= _FEW_WORDS and len(line.cells) == 1
 
@@ -399,7 +402,7 @@ def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: flo
     """The lines, those between two heights by column if the engine saw two columns of running text there."""
     places = [place for place, line in enumerate(lines) if top < _middle(line) < bottom]
     sides = {place: both for place in places if (both := column.sides(lines[place])) is not None}
-    full = {place for place in sides if _is_full(lines[place])}
+    full = {place for place in sides if is_full(lines[place])}
     if not _are_two_columns([both for place, both in sides.items() if place in full]):
         return list(lines)
     for is_foot in (True, False):
@@ -448,12 +451,21 @@ def _is_in_no_column(row: Sequence[_Sides], rest: Sequence[_Sides], far: float) 
     both sides.
     """
     has = [any(both[side] is not None for both in row) for side in (0, 1)]
-    is_full = any(_is_full(line) for both in row for line in both if line is not None)
-    if all(has) != is_full:
+    has_text = any(
+        _is_text_of(side, [both[number] for both in rest]) for number, side in enumerate(zip(*row, strict=True))
+    )
+    if all(has) != has_text:
         return all(has)
     own = around([_around(both) for both in row])
     others = [_around(both) for both in rest if all(has) or both[has.index(True)] is not None]
     return all(own[1] - other[3] > far or other[1] - own[3] > far for other in others)
+
+
+def _is_text_of(some: Sequence[Placed | None], column: Sequence[Placed | None]) -> bool:
+    """Whether some lines are running text that begins where lines of running text of the column do."""
+    begins = [line.box[0] for line in column if line is not None and is_full(line)]
+    full = [line for line in some if line is not None and is_full(line)]
+    return any(abs(line.box[0] - begin) < _LINED_UP * line.height for line in full for begin in begins)
 
 
 def _around(sides: _Sides) -> Box:
@@ -555,13 +567,13 @@ def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
 
 
 def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
+    return not is_below(last, line) or line.box[1] - last.box[3] > far * min(last.height, line.height)
+
+
+def is_below(last: Placed, line: Placed) -> bool:
+    """Whether a line stands below another one, and in part under it."""
     above, below = last.box, line.box
-    return (
-        below[1] < above[1] - last.height / 2
-        or below[0] >= above[2]
-        or above[0] >= below[2]
-        or below[1] - above[3] > far * min(last.height, line.height)
-    )
+    return below[1] >= above[1] - last.height / 2 and below[0] < above[2] and above[0] < below[2]
 
 
 def _is_over(box: Box, other: Box) -> bool:

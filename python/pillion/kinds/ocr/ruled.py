@@ -41,6 +41,15 @@ _HIGH = 6
 _MANY = 3
 _LEVEL = 0.5
 """So many cells have lines whose middles are less than so many heights apart: rows without rulings between them."""
+_NEARLY = 0.25
+_MOSTLY_LEVEL = 0.7
+"""Such a share of the lines of a table have their middles less than so many heights above or below that of one beside
+them: of texts of their own, set at their own pitch, less than half do, by chance.
+"""
+_GAP = 1.4
+"""Words further apart than so many heights are in two columns."""
+_COLUMNS = 2
+"""So many columns of single words show rows without rulings between them."""
 _TOUCHING = 0.15
 _FLAT = 0.6
 """Between rulings so near to each other, in heights of a line, there is no room for text."""
@@ -371,8 +380,9 @@ def in_order(table: Table, found: Sequence[Found]) -> list[Found]:
     for _, row in itertools.groupby(table.cells, key=lambda cell: cell.rows[0]):
         cells = [(cell, by_cell[cell]) for cell in row if cell in by_cell]
         within = [inside for cell, inside in cells if cell.rows[1] == cell.rows[0] + 1]
-        if len(within) == len(cells) and _are_level(within):
-            lines.extend(_as_row(level) for level in zip(*map(_from_above, within), strict=True))
+        levels = _levels(within) if len(within) == len(cells) else []
+        if levels:
+            lines.extend(map(_as_row, levels))
             continue
         is_flat = all(len(inside) == 1 and inside[0][1] for inside in within)
         # Beside a cell that goes on for several rows the others are rows.
@@ -395,29 +405,76 @@ def _by_cell(table: Table, found: Sequence[Found]) -> dict[Cell, list[Found]]:
 
 
 def has_rows(table: Table, found: Sequence[Found]) -> bool:
-    """Whether its rulings part its rows: not where most lines stand in columns with many lines one above the other."""
+    """Whether its rulings part its rows: not where most lines stand in columns with many lines one above the other,
+    most of them level with those beside them.
+    """
     by_cell = _by_cell(table, found)
     in_columns = 0
     for _, row in itertools.groupby(table.cells, key=lambda cell: cell.rows[0]):
-        counts = [len(by_cell[cell]) for cell in row if cell in by_cell]
-        if len(counts) > 1 and statistics.median(counts) >= _HIGH:
-            in_columns += sum(counts)
+        within = [by_cell[cell] for cell in row if cell in by_cell]
+        if len(within) > 1 and statistics.median(map(len, within)) >= _HIGH and _are_mostly_level(within):
+            in_columns += sum(map(len, within))
     return 2 * in_columns <= len(found)
+
+
+def _are_mostly_level(cells: Sequence[Sequence[Found]]) -> bool:
+    """Whether most lines of the cells beside each other but the one with most stand at the height of one of that."""
+    most = max(cells, key=len)
+    others = [area for lines in cells if lines is not most for area, _ in lines]
+    level = sum(any(_are_beside(area, other) for other, _ in most) for area in others)
+    return level >= _MOSTLY_LEVEL * len(others)
+
+
+def _are_beside(one: Area, two: Area) -> bool:
+    return abs(one[1] + one[3] - two[1] - two[3]) < 2 * _NEARLY * min(one[3] - one[1], two[3] - two[1])
 
 
 def _from_above(lines: Sequence[Found]) -> list[Found]:
     return sorted(lines, key=lambda line: line[0][1] + line[0][3])
 
 
-def _are_level(cells: Sequence[Sequence[Found]]) -> bool:
-    """Whether many cells have equally many lines, each level with those beside it: several rows between two rulings."""
-    if len(cells) < _MANY or len({len(lines) for lines in cells}) != 1 or not all(some for c in cells for _, some in c):
-        return False
-    for level in zip(*map(_from_above, cells), strict=True):
-        middles = [(area[1] + area[3]) / 2 for area, _ in level]
-        if max(middles) - min(middles) > _LEVEL * min(area[3] - area[1] for area, _ in level):
-            return False
-    return True
+def _levels(cells: Sequence[Sequence[Found]]) -> list[list[Found]]:
+    """The rows between two rulings, where many cells beside each other have lines of several; none elsewhere.
+
+    They have equally many lines, each level with those beside it. Or each is level with one of the cell with most, some
+    are columns of single words, and many have as many lines, or one has a hole, as no text has that goes on from line
+    to line; or the lines of one are parted themselves, as by columns.
+    """
+    if len(cells) < _MANY or not all(some for inside in cells for _, some in inside):
+        return []
+    if len({len(inside) for inside in cells}) == 1:
+        rows = [list(level) for level in zip(*map(_from_above, cells), strict=True)]
+        return rows if all(map(_is_level, rows)) else []
+    most = _from_above(max(cells, key=len))
+    levels = [[line for inside in cells for line in inside if _are_beside(line[0], one[0])] for one in most]
+    of_words = [inside for inside in cells if len(inside) > 1 and all(len(some) == 1 for _, some in inside)]
+    is_whole = sum(map(len, levels)) == sum(map(len, cells))
+    if not is_whole:
+        return []
+    if any(len(inside) == len(most) > 1 and all(map(_is_parted, inside)) for inside in cells):
+        return levels
+    are_rows = sum(len(inside) == len(most) for inside in cells) >= _MANY or any(
+        _has_hole(one, levels) for one in of_words
+    )
+    return levels if len(most) >= _MANY and len(of_words) >= _COLUMNS and are_rows else []
+
+
+def _is_parted(line: Found) -> bool:
+    """Whether there is a gap in a line as between columns."""
+    area, pieces = line
+    gaps = (two.area[0] - one.area[2] for one, two in itertools.pairwise(pieces))
+    return any(gap > _GAP * (area[3] - area[1]) for gap in gaps)
+
+
+def _has_hole(column: Sequence[Found], levels: Sequence[Sequence[Found]]) -> bool:
+    """Whether there is a row between two lines of a column in which it has none."""
+    rows = [number for number, level in enumerate(levels) if any(line in level for line in column)]
+    return bool(rows) and rows[-1] - rows[0] + 1 > len(rows)
+
+
+def _is_level(row: Sequence[Found]) -> bool:
+    middles = [(area[1] + area[3]) / 2 for area, _ in row]
+    return max(middles) - min(middles) <= _LEVEL * min(area[3] - area[1] for area, _ in row)
 
 
 def _as_row(parts: Sequence[Found]) -> Found:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, inside
 from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.squares import with_squares
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
 
 if TYPE_CHECKING:
@@ -416,7 +417,7 @@ _LEFT_OUT = 0.08
 
 
 def is_read_in_part(segment: Segment, text: RecognisedText) -> bool:
-    """Whether much of the ink of a segment's lines is on no word of its text.
+    """Whether much of the ink of a segment's lines is on no word of its text, or that at the ends of some.
 
     The engine lays out a segment once more, and may take the spaces of a few lines below each other for gaps between
     columns: it cuts through words then, and loses pieces.
@@ -426,10 +427,17 @@ def is_read_in_part(segment: Segment, text: RecognisedText) -> bool:
     if ground - darkest < _LEAST_CONTRAST:
         return False
     ink = segment.gray < (ground + darkest) / 2
-    on_lines = _mask_of(segment.lines, ink.shape) & ink
     words = np.array([word.box for line in text.lines for word in line.words], np.float64).reshape(-1, 4)
-    every = int(on_lines.sum())
-    return every > 0 and int((on_lines & ~_mask_of(words, ink.shape)).sum()) > _LEFT_OUT * every
+    on_lines, on_words = _mask_of(segment.lines, ink.shape) & ink, _mask_of(words, ink.shape)
+    every, lost = int(on_lines.sum()), on_lines & ~on_words
+    return every > 0 and (int(lost.sum()) > _LEFT_OUT * every or _lost_ends(segment.lines, lost, on_lines) >= FEW_LINES)
+
+
+def _lost_ends(lines: Boxes, lost: NDArray[np.bool_], ink: NDArray[np.bool_]) -> int:
+    """How many lines end in ink that is on no word: the last cells of rows, as a column of single digits."""
+    sides = np.rint(lines).clip(min=0).astype(int).tolist()
+    ends = [np.s_[top:bottom, max(left, right - (bottom - top)) : right] for left, top, right, bottom in sides]
+    return sum(2 * int(lost[end].sum()) > int(ink[end].sum()) for end in ends)
 
 
 def _mask_of(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -558,7 +566,7 @@ Read = tuple[Segment, RecognisedText]
 
 def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
     """The segments in reading order, where areas were read twice with the reading that makes more sense."""
-    read = sorted(read, key=lambda one: one[0].place)
+    read = [(segment, with_squares(segment.gray, text)) for segment, text in sorted(read, key=lambda one: one[0].place)]
     kept = [one for one in read if one[0].doubt is None]
     for number, doubt in enumerate(page.doubts):
         again = [one for one in read if one[0].doubt == number]
