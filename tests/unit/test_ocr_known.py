@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,17 @@ def test_each_region_is_read_from_where_its_ink_begins_to_where_it_ends() -> Non
     assert (first[0].start, first[0].end) == pytest.approx((0.25, 0.75), abs=0.02)
     assert (last[0].start, last[0].end) == pytest.approx((0.21, 0.63), abs=0.05)
     assert [piece.starts_line for piece in core.pieces] == [True, True, True]
+
+
+@pytest.mark.parametrize(("count", "read"), [(3, [3]), (20, [10, 10]), (70, [17, 17, 18, 18])])
+def test_many_regions_are_read_in_an_even_number_of_portions(count: int, read: list[int]) -> None:
+    portions: list[int] = []
+
+    def reads(gray: Gray, pieces: Sequence[Piece]) -> None:
+        portions.append(len(pieces))
+
+    assert known.known_in(drawn(), [region(0, 0, 200, 24)] * count, reads) == [()] * count
+    assert sorted(portions) == read
 
 
 def test_nothing_is_known_where_the_core_lacks_the_model() -> None:

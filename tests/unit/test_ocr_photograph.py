@@ -145,6 +145,20 @@ class Blank:
         return np.zeros((400, 640, 3), np.uint8)
 
 
+class Halved:
+    """Twice as large as the pixels in which its lines are found."""
+
+    width, height = 2560, 1600
+
+    def __init__(self) -> None:
+        self.sides: list[int] = []
+
+    def pixels(self, max_side: int | None = None) -> np.ndarray:
+        assert max_side is not None
+        self.sides.append(max_side)
+        return np.zeros((max_side * 5 // 8, max_side, 3), np.uint8)
+
+
 def test_level_print_is_joined_from_what_was_known_and_what_is_read_again() -> None:
     regions = [region(0, top, 200, top + 22) for top in (0, 100, 200)]
     engine = Engine(regions, ["MILK", "BREAD", "EGGS"], ["MILK", "BREAO", "EGGS"])
@@ -156,9 +170,20 @@ def test_level_print_is_joined_from_what_was_known_and_what_is_read_again() -> N
     assert (engine.read, engine.looked) == (1, 1)
 
 
-@pytest.mark.parametrize(("sought", "looked"), [(False, 2), (True, 1)])
-def test_small_print_that_was_sought_before_is_not_sought_again(sought: bool, looked: int) -> None:
+def test_small_print_is_sought_twice_in_a_photograph() -> None:
     engine = Engine([region(0, 0, 200, 22)], ["MILK"])
-    found = photograph.recognise_photograph(Blank(), engine, engine.regions if sought else None)
+    found = photograph.recognise_photograph(Blank(), engine)
     assert [one.text for one in found.lines] == ["MILK"]
-    assert engine.looked == looked
+    assert engine.looked == 2
+
+
+@pytest.mark.parametrize(("height", "drawn_again"), [(30, False), (120, True)], ids=["small", "large"])
+def test_lines_are_read_in_the_pixels_in_which_they_were_found_unless_they_are_large(
+    height: int, drawn_again: bool
+) -> None:
+    source = Halved()
+    pixels = np.zeros((800, 1280, 3), np.uint8)
+    found = photograph.level_print_in(source, pixels, [region(0, 0, 400, height)])
+    assert found.places[0].height == pytest.approx(2 * height)
+    assert found.regions[0].height == pytest.approx(60 if drawn_again else height)
+    assert source.sides == ([] if not drawn_again else [640])

@@ -11,7 +11,7 @@ import pytest
 from pillion.kinds.ocr import recognise as steps
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.page import RecognisedPage
-from pillion.kinds.ocr.ppocr import Region, Word
+from pillion.kinds.ocr.ppocr import Word
 from pillion.kinds.ocr.result import OcrLine, OcrResult, OcrWord
 
 SIZE = (1200.0, 1600.0)
@@ -52,22 +52,41 @@ SLIP = cast(Any, SimpleNamespace(width=1000, height=1700, size=(1000.0, 1700.0))
 
 
 @pytest.mark.parametrize(
-    ("known", "foreign", "sure", "taken", "laid_out"),
+    ("known", "foreign", "sure", "taken", "laid_out", "sought"),
     [
-        (0.8, False, 98.0, True, False),
-        (0.97, False, 98.0, False, True),
-        (0.8, True, 98.0, False, True),
-        (0.8, False, 90.0, True, True),
-        (0.8, False, 71.0, False, True),
+        (0.8, False, (98.0,), True, False, False),
+        (0.97, False, (98.0,), False, True, False),
+        (0.8, True, (98.0,), False, True, False),
+        (0.8, False, (90.0, 98.0), True, False, True),
+        (0.4, False, (98.0,), True, False, True),
+        (0.8, False, (90.0, 90.0), True, True, True),
+        (0.8, False, (71.0, 71.0), False, True, True),
     ],
-    ids=["a slip", "clean print", "another language", "not sure", "makes less sense"],
+    ids=[
+        "a slip",
+        "clean print",
+        "another language",
+        "sure once sought",
+        "no lines at first",
+        "not sure",
+        "makes less sense",
+    ],
 )
-def test_a_slip_is_laid_out_as_a_page_only_where_that_may_be_better(
-    known: float, foreign: bool, sure: float, taken: bool, laid_out: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_slip_is_sought_and_laid_out_as_a_page_only_where_that_may_be_better(
+    known: float,
+    foreign: bool,
+    sure: tuple[float, ...],
+    taken: bool,
+    laid_out: bool,
+    sought: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     others = (("deu",),) if foreign else ()
     recognisers = cast(Any, SimpleNamespace(**vars(RECOGNISERS), read=None, languages_to_try=lambda text: others))
     pages: list[object] = []
+    looks: list[object] = []
+    readings = iter(sure)
+    print_of = SimpleNamespace(gray=lambda: None, regions=[])
 
     def recognise_page(*_: object) -> RecognisedPage:
         pages.append(SLIP)
@@ -76,29 +95,26 @@ def test_a_slip_is_laid_out_as_a_page_only_where_that_may_be_better(
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
     monkeypatch.setattr(steps.ppocr, "loaded", lambda: None)
     monkeypatch.setattr(steps.ppocr, "version", lambda: "3")
-    monkeypatch.setattr(steps, "_small_print_in", lambda picture: [object()])
+    monkeypatch.setattr(steps, "_print_in", lambda picture: print_of)
+    monkeypatch.setattr(steps, "_small_print_in", lambda picture: looks.append(picture) or [object()])
     monkeypatch.setattr(steps, "_shown", lambda whole, side, photographs: steps._Seen(None))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
-    monkeypatch.setattr(steps, "level_print", lambda picture, regions: SimpleNamespace(gray=lambda: None, regions=[]))
+    monkeypatch.setattr(steps, "level_print", lambda picture, regions: print_of)
     monkeypatch.setattr(steps, "known_in", lambda gray, regions, read: [(Word("Total", known, 0.0, 1.0),)])
-    monkeypatch.setattr(steps, "recognise_level_print", lambda *_: RecognisedPage(lines(100, sure)))
+    monkeypatch.setattr(steps, "recognise_level_print", lambda *_: RecognisedPage(lines(100, next(readings))))
     monkeypatch.setattr(steps, "recognise_page", recognise_page)
     found = steps._recognise_image(SLIP, recognisers, "auto")
     assert (found.engine == "rapidocr") == taken
-    assert bool(pages) == laid_out
+    assert (bool(pages), bool(looks)) == (laid_out, sought)
 
 
 def test_a_slip_that_is_a_photograph_is_read_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    regions: list[Region] = []
-    given: list[object] = []
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
-    monkeypatch.setattr(steps, "_small_print_in", lambda picture: regions)
+    monkeypatch.setattr(steps, "_print_in", lambda picture: None)
     monkeypatch.setattr(steps, "_shown", lambda whole, side, photographs: steps._Seen(None, is_photograph=True))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
-    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, small_print: given.append(small_print))
-    steps._recognise_image(SLIP, RECOGNISERS, "auto")
-    assert len(given) == 1
-    assert given[0] is regions
+    monkeypatch.setattr(steps, "_by_ppocr", lambda picture: "a photograph")
+    assert steps._recognise_image(SLIP, RECOGNISERS, "auto") == "a photograph"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -49,12 +50,15 @@ _ENDS = 0.22
 _LEAST_INK = 2
 """Pixels of a column at which a line begins or ends."""
 _PORTION = 32
-"""Regions that one thread reads together."""
+_HALVED = 16
+"""Regions that one thread reads together, at most; and how many more are read in halves, on two."""
 
 
 def known_in(gray: Gray, regions: Sequence[Region], read: LineReader) -> list[tuple[Word, ...]]:
     """For each region of a gray picture, dark on light, the words that the core reads in it; none where it cannot."""
-    portions = [regions[start : start + _PORTION] for start in range(0, len(regions), _PORTION)]
+    count = 2 * math.ceil(len(regions) / (2 * _PORTION)) if len(regions) > _HALVED else min(1, len(regions))
+    ends = [number * len(regions) // max(1, count) for number in range(count + 1)]
+    portions = [regions[start:end] for start, end in itertools.pairwise(ends)]
     tasks = [partial(_words, gray, some, read) for some in portions]
     return list(itertools.chain.from_iterable(spread(tasks, MAX_THREADS)))
 

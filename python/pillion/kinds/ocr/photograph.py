@@ -4,7 +4,8 @@ The detector works best where letters are some 15 pixels high, and texture that 
 So it runs twice: on a small picture, in which signs stand out and texture is gone, and on a larger one, for small
 print. Regions that could not be recognised (several lines in one, mostly) are searched once more from close by.
 
-Level print, as on a receipt, is searched on the larger picture alone, and what is known of it is not read (known.py).
+Level print, as on a receipt, is searched on the larger picture alone, and that only where its lines are not found by
+their ink (slip.py); what is known of it is not read (known.py).
 
 The detector also fires on windows, reeds and brick. What is recognised there is short and doubtful: mostly one
 character, seldom three. So the fewer characters a line has, the surer they have to be, and one alone is believed only
@@ -32,7 +33,7 @@ else:
 
 _FIRST_SIDE = 640
 _SECOND_SIDE = 960
-_LARGEST_SIDE = 2560
+LARGEST_SIDE = 2560
 """Longest sides of the picture, in pixels: first and second detection, and the largest one for recognition."""
 _LINE_HEIGHT = 56.0
 """Lines are cut from a picture in which the lower ones have this height, in pixels; the recogniser works at 48."""
@@ -69,14 +70,9 @@ class PhotographEngine(Protocol):
         ...
 
 
-def recognise_photograph(
-    source: PictureSource, engine: PhotographEngine, small_print: Sequence[Region] | None = None
-) -> RecognisedPage:
-    """The believable lines of a photograph, in its own pixels. Raises ItemError.
-
-    ``small_print``: what :func:`small_print_in` found, where it was asked before.
-    """
-    return _page_of(_all_texts(source, engine, small_print))
+def recognise_photograph(source: PictureSource, engine: PhotographEngine) -> RecognisedPage:
+    """The believable lines of a photograph, in its own pixels. Raises ItemError."""
+    return _page_of(_all_texts(source, engine))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +96,16 @@ def level_print(source: PictureSource, small_print: Sequence[Region]) -> LevelPr
     places = _surest(small_print)
     picture, factor = _large_enough(source, places)
     return LevelPrint(places, picture, factor, [_scaled(place, factor) for place in places])
+
+
+def level_print_in(source: PictureSource, pixels: NDArray[np.uint8], regions: Sequence[Region]) -> LevelPrint:
+    """``pixels``: those of the source up to ``LARGEST_SIDE``. ``regions``: lines in these, one at least."""
+    regions = regions[:_MAX_LINES]
+    factor = np.array([pixels.shape[1] / source.width, pixels.shape[0] / source.height], np.float32)
+    places = [Region(region.corners / factor, region.score) for region in regions]
+    if float(np.percentile([region.height for region in regions], 10)) > _LINE_HEIGHT:
+        return level_print(source, places)
+    return LevelPrint(places, pixels[:, :, :3], factor, list(regions))
 
 
 def recognise_level_print(
@@ -155,10 +161,8 @@ def small_print_in(source: PictureSource, engine: PhotographEngine) -> list[Regi
     return _detected(source, engine, _SECOND_SIDE)
 
 
-def _all_texts(
-    source: PictureSource, engine: PhotographEngine, small_print: Sequence[Region] | None
-) -> list[RegionText]:
-    regions = small_print_in(source, engine) if small_print is None else small_print
+def _all_texts(source: PictureSource, engine: PhotographEngine) -> list[RegionText]:
+    regions = small_print_in(source, engine)
     regions = _with_others(_detected(source, engine, _FIRST_SIDE), regions)
     if not regions:
         return []
@@ -183,7 +187,7 @@ def _large_enough(source: PictureSource, regions: Sequence[Region]) -> tuple[NDA
     """A picture in which the lines are high enough to be recognised, and by how much it is larger than the source."""
     low = float(np.percentile([region.height for region in regions], 10))
     side = max(source.width, source.height) * min(1.0, _LINE_HEIGHT / max(low, 1.0))
-    picture = source.pixels(min(_LARGEST_SIDE, max(_FIRST_SIDE, round(side))))[:, :, :3]
+    picture = source.pixels(min(LARGEST_SIDE, max(_FIRST_SIDE, round(side))))[:, :, :3]
     return picture, np.array([picture.shape[1] / source.width, picture.shape[0] / source.height], np.float32)
 
 

@@ -41,7 +41,10 @@ from pillion.kinds.ocr.page import (
     recognise_page,
 )
 from pillion.kinds.ocr.photograph import (
+    LARGEST_SIDE,
+    LevelPrint,
     level_print,
+    level_print_in,
     recognise_level_print,
     recognise_photograph,
     small_print_in,
@@ -53,6 +56,7 @@ from pillion.kinds.ocr.segments import (
     UNREADABLE,
 )
 from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
+from pillion.kinds.ocr.slip import lines_of_slip
 from pillion.kinds.ocr.tesseract import Recognisers
 from pillion.machine import beside, spread
 from pillion.pool import keepalive
@@ -109,6 +113,8 @@ Tesseract is not sure. Not pages: PP-OCR reads rows across their columns."""
 _SAMPLE = 24
 _CLEAN = 94.0
 """So many lines of a slip, and the mean confidence of the core from which it is a page of clean print."""
+_LINES = 50.0
+"""Mean confidence of the core below which what was found without the detector are no lines, or on their side."""
 _SURE_SLIP = 95.0
 """Mean confidence from which a slip is not laid out as a page, too."""
 
@@ -167,36 +173,64 @@ def _recognise_image(picture: PictureSource, recognisers: Recognisers, engine: s
 
 
 def _maybe_slip(picture: PictureSource, recognisers: Recognisers) -> OcrResult:
-    """What has the form of a till's slip. Few of these can Tesseract's layout read, so PP-OCR finds where their lines
-    are, while they are looked at; and it reads what the core is not sure of.
+    """What has the form of a till's slip. Few of these can Tesseract's layout read, so their lines are found without
+    it, while they are looked at; and PP-OCR reads what the core is not sure of.
 
-    Clean print is no slip, and is laid out as a page; so is what is in another language, or makes little sense.
+    Clean print is no slip, and is laid out as a page; so is what is in another language, or makes little sense. Before
+    that PP-OCR's detector looks for the lines, which finds more of what is faint, crumpled or askew, but takes as long
+    as all that is read.
     """
-    with beside(partial(_small_print_in, picture), tesseract.MAX_THREADS) as begun:
+    with beside(partial(_print_in, picture), tesseract.MAX_THREADS) as begun:
         with part("look"):
             seen = _shown(ImageSource.of(picture), _PROFILE_SIDE, photographs=True)
-        small_print = begun.result()
+        found = begun.result()
     if seen.sheet is not None:
         return _as_seen(picture, seen, recognisers, has_ppocr=True)
     if seen.is_photograph:
-        return _by_ppocr(picture, small_print=small_print)
-    slip = _slip(picture, small_print, recognisers) if small_print else None
-    if slip is not None and (slip.pages[0].confidence or 0.0) >= _SURE_SLIP:
+        return _by_ppocr(picture)
+    slip = _slip(picture, found, recognisers, least=_LINES) if found is not None else _NotSure(None)
+    if isinstance(slip, _NotSure) and not slip.is_page:
+        small_print = _small_print_in(picture)
+        slip = _slip(picture, level_print(picture, small_print), recognisers) if small_print else _NotSure(None)
+    if isinstance(slip, OcrResult):
         return slip
-    return _as_seen(picture, seen, recognisers, has_ppocr=True, slip=slip)
+    return _as_seen(picture, seen, recognisers, has_ppocr=True, slip=slip.reading)
 
 
-def _slip(picture: PictureSource, small_print: Sequence[Region], recognisers: Recognisers) -> OcrResult | None:
-    """The slip by the core where that is sure, else by PP-OCR; None where it is clean print or in another language."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _NotSure:
+    """What was not read as a slip. ``reading``: what it says, not surely. ``is_page``: it is to be laid out."""
+
+    reading: OcrResult | None
+    is_page: bool = False
+
+
+def _print_in(picture: PictureSource) -> LevelPrint | None:
+    """Its lines, found without a network; None where there is little print."""
+    with part("layout"):
+        pixels = picture.pixels(LARGEST_SIDE)
+        places = lines_of_slip(dark_on_light(gray_of(pixels)))
+        return level_print_in(picture, pixels, places) if places else None
+
+
+def _slip(
+    picture: PictureSource, found: LevelPrint, recognisers: Recognisers, *, least: float = 0.0
+) -> OcrResult | _NotSure:
+    """The slip by the core where that is sure, else by PP-OCR; not where it is clean print or in another language.
+
+    ``least``: the mean confidence of the core below which what was found are no lines.
+    """
     with part("read"):
-        found = level_print(picture, small_print)
         gray = found.gray()
         known = known_in(gray, found.regions[:_SAMPLE], recognisers.read)
         text = as_text(known)
+        if text.confidence < least:
+            return _NotSure(None)
         if text.confidence >= _CLEAN or recognisers.languages_to_try(text):
-            return None
+            return _NotSure(None, is_page=True)
         known += known_in(gray, found.regions[_SAMPLE:], recognisers.read)
-        return _result_of(recognise_level_print(found, known, ppocr.loaded()), picture, picture, None)
+        slip = _result_of(recognise_level_print(found, known, ppocr.loaded()), picture, picture, None)
+    return slip if (slip.pages[0].confidence or 0.0) >= _SURE_SLIP else _NotSure(slip)
 
 
 def _as_seen(
@@ -372,12 +406,10 @@ def _again(picture: PictureSource, sheet: Sheet | None, before: OcrPage) -> OcrR
         return _result_of(page, picture, picture, None)
 
 
-def _by_ppocr(
-    picture: PictureSource, sheet: Sheet | None = None, small_print: Sequence[Region] | None = None
-) -> OcrResult:
-    """As a photograph, of a sheet in it alone if there is one. ``small_print``: where its lines are, if known."""
+def _by_ppocr(picture: PictureSource, sheet: Sheet | None = None) -> OcrResult:
+    """As a photograph, of a sheet in it alone if there is one."""
     source = picture if sheet is None else SheetPicture(picture, sheet)
-    return _result_of(recognise_photograph(source, ppocr.loaded(), small_print), source, picture, sheet)
+    return _result_of(recognise_photograph(source, ppocr.loaded()), source, picture, sheet)
 
 
 def _result_of(found: RecognisedPage, source: PictureSource, picture: PictureSource, sheet: Sheet | None) -> OcrResult:
