@@ -59,6 +59,15 @@ def test_wrong_calls_are_usage_errors(apart: Isolated, folder: Path) -> None:
         pillion.isolated(sandbox="maybe")
 
 
+def test_a_model_that_is_put_into_a_cache_that_was_not_there_is_read(
+    speech_wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PILLION_CACHE", str(tmp_path / "none" / "yet"))
+    with pillion.isolated(workers=1) as apart:
+        assert apart.transcribe(speech_wav).segments
+    assert (tmp_path / "none" / "yet" / "models" / "whisper-base").is_dir()
+
+
 def test_a_file_that_was_not_named_before_is_read_too(apart: Isolated, tmp_path: Path) -> None:
     photos.corners((64, 48)).save(tmp_path / "other.png")
     assert apart.decode(tmp_path / "other.png").shape == (48, 64, 3)

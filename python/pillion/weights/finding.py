@@ -6,6 +6,7 @@ import functools
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pillion.weights.cache import cache_folder, filled_folder, sha256_of
@@ -63,12 +64,17 @@ MODEL_VARIABLES = ("PILLION_MODELS", "TESSDATA_PREFIX", "PILLION_CACHE", "HF_HUB
 
 @functools.cache
 def model_folders(*variables: str | None) -> tuple[Path, ...]:
-    """The folders below which models and data files are, those in packages apart. They need not exist.
+    """The folders below which models and data files are, those in packages apart. Those of the user need not exist.
 
-    ``variables``: the values of :data:`MODEL_VARIABLES`.
+    The cache folders are made: what is put into them later can be read by a worker only if they existed when it was
+    confined. ``variables``: the values of :data:`MODEL_VARIABLES`.
     """
     named = (Path(name).expanduser() for name in variables[:2] if name)
-    return *named, cache_folder(), _hub()
+    filled = cache_folder(), _hub()
+    for folder in filled:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+    return *named, *filled
 
 
 def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:

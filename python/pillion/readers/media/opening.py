@@ -252,7 +252,7 @@ def _container(stream: BinaryIO, path: Path, taken_for: str | None) -> av.contai
         raise ItemError(ErrorClass.UNSUPPORTED, f"it is no sound or film that is read here: {claimed or mime}")
     if claimed or len(names) > 1:
         try:
-            return av.open(stream, "r", metadata_errors="ignore", options=options(names))
+            return _opened(stream, names)
         except (av.error.ArgumentError, av.error.InvalidDataError) as error:
             if claimed:
                 message = f"its name says {claimed}, but FFmpeg finds nothing of that in it"
@@ -267,11 +267,21 @@ def _forced(stream: BinaryIO, names: tuple[str, ...]) -> av.container.InputConta
     for name in names:
         stream.seek(0)
         try:
-            return av.open(stream, "r", format=name, metadata_errors="ignore", options=options(names))
+            return _opened(stream, names, name)
         except (av.error.ArgumentError, av.error.InvalidDataError):
             if name == names[-1]:
                 raise
     raise ValueError("no demuxers")
+
+
+def _opened(stream: BinaryIO, names: tuple[str, ...], name: str | None = None) -> av.container.InputContainer:
+    """By the demuxer ``name``, or the one of ``names`` that FFmpeg chooses. Raises FFmpeg's errors."""
+    import av
+
+    # Tags need not be UTF-8. PyAV takes any since 19, which has no such argument; before, it has to be told.
+    tags: dict[str, Any] = {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+    found: av.container.InputContainer = av.open(stream, "r", format=name, options=options(names), **tags)
+    return found
 
 
 def _be_silent() -> None:
