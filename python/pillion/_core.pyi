@@ -478,6 +478,25 @@ class Look:
 def look(gray: NDArray[np.uint8]) -> Look:
     """Look at a picture: a few milliseconds for a megapixel."""
 
+def luma(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The brightness of RGB or RGBA, shape (H, W, 3 or 4), whatever its alpha: ITU-R BT.601 in 256ths, rounded down."""
+
+def gray_histogram(gray: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """How often each of the 256 values is there."""
+
+def binarised(gray: NDArray[np.uint8]) -> tuple[int, bytes]:
+    """In black and white, as Tesseract 5 does it by itself: (bytes of a row, rows of bits); white pixels are ones."""
+
+def print_of(gray: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], int]:
+    """Where a picture looks like print: (its ink, which tiles of 24 x 24 pixels of that are print, the side of a square
+    of the picture for each pixel). The longer side of the ink is at most 1,200 pixels."""
+
+def rulings(gray: NDArray[np.uint8], height: float) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """(Thin lines across, those down, the gray of the ground). Boxes of shape (n, 4): left, top, right, bottom.
+
+    ``height``: of lines of text.
+    """
+
 def levelled(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paper in uneven light made evenly white: each pixel divided by the ground around it."""
 

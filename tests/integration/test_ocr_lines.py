@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from difflib import SequenceMatcher
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -48,6 +49,42 @@ def both(recogniser: LibraryRecogniser, gray: NDArray[np.uint8], layout: Layout)
     """The text by the core, and by Tesseract."""
     alone = LibraryRecogniser(recogniser._api, None)
     return recogniser.recognise(gray, layout), alone.recognise(gray, layout)
+
+
+@pytest.mark.parametrize("layout", [Layout.PAGE, Layout.BLOCK])
+@pytest.mark.parametrize("ground", [1.0, 0.5, -1.0], ids=["as it is", "faint", "inverted"])
+def test_a_page_in_black_and_white_is_laid_out_as_in_grays(
+    recogniser: LibraryRecogniser, layout: Layout, ground: float
+) -> None:
+    page = gray_page(TEXT).astype(np.float64)
+    gray = np.ascontiguousarray((page if ground > 0 else 255 - page) * abs(ground), np.uint8)
+    in_grays = LibraryRecogniser(recogniser._api, None).analyse_layout(gray, layout)
+    given: list[int] = []
+    set_bytes = recogniser._api.SetImageBytes
+
+    class Api:
+        def __getattr__(self, name: str) -> object:
+            return getattr(recogniser._api, name)
+
+        def SetImageBytes(self, data: bytes, width: int, height: int, size: int, line: int) -> None:  # tesserocr's
+            given.append(size)
+            set_bytes(data, width, height, size, line)
+
+    found = LibraryRecogniser(cast(Any, Api()), recogniser._model).analyse_layout(gray, layout)
+    assert given == [0]
+    assert found.lines > 0
+    assert (found.lines, found.height, found.figures) == (in_grays.lines, in_grays.height, in_grays.figures)
+    assert np.array_equal(found.boxes, in_grays.boxes)
+
+
+def test_tesseract_reads_in_grays_what_was_laid_out_in_black_and_white(
+    recogniser: LibraryRecogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gray = gray_page(TEXT)
+    alone = LibraryRecogniser(recogniser._api, None).recognise(gray, Layout.PAGE)
+    monkeypatch.setattr(recogniser, "_read_by_core", lambda *_: None)
+    recogniser.analyse_layout(gray, Layout.PAGE)
+    assert recogniser.recognise(gray, Layout.PAGE) == alone
 
 
 @pytest.mark.parametrize("layout", list(Layout))

@@ -40,7 +40,7 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
         pages=(ocr_page(1, SIZE, "pixel", lines(characters, 99.0)),),
     )
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
-    monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
+    monkeypatch.setattr(steps, "_seen", lambda *_, photographs: steps._Seen(None))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, confidence), languages=("eng",)))
     monkeypatch.setattr(steps, "_again", lambda picture, sheet, before: other)
@@ -123,7 +123,7 @@ def test_a_slip_that_is_a_photograph_is_read_as_one(monkeypatch: pytest.MonkeyPa
 def test_what_is_long_along_its_text_may_be_a_slip(height: int, may_be: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = cast(Any, SimpleNamespace(width=1000, height=height))
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
-    monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
+    monkeypatch.setattr(steps, "_seen", lambda *_, photographs: steps._Seen(None))
     monkeypatch.setattr(steps, "_as_seen", lambda *_, has_ppocr: "a page")
     monkeypatch.setattr(steps, "_maybe_slip", lambda *_: "a slip")
     assert steps._recognise_image(picture, RECOGNISERS, "auto") == ("a slip" if may_be else "a page")

@@ -5,7 +5,7 @@
 //! rows and columns. Nature has gradual tones, and single edges. What share of the tiles with anything on them look like
 //! print tells the one from the other.
 
-use super::gray::{Gray, reduced};
+use super::gray::{Gray, GrayBuf, reduced};
 use super::skew::{self, Skew};
 
 /// Longest side of what is looked at: body type of a page is then 8 to 12 pixels high.
@@ -50,33 +50,74 @@ impl Look {
     }
 }
 
-/// Look at a picture. A few milliseconds for ten million pixels.
-pub fn look(gray: Gray<'_>) -> Look {
-    let factor = gray.width.max(gray.height).div_ceil(LOOK_SIDE);
-    let small = reduced(gray, factor);
-    let small = small.as_gray();
-    let tiles = Tiles::cut(small);
-    let threshold = tiles.busy_threshold();
-    let busy = tiles.all.iter().filter(|tile| tile.contrast > threshold);
-    let busy = busy.count();
-    if busy == 0 {
-        return Look {
-            print: 1.0,
-            ..Look::default()
-        };
+/// A picture made small enough to be looked at.
+#[derive(Clone, Debug)]
+pub struct Glance {
+    small: GrayBuf,
+    factor: usize,
+    width: usize,
+    height: usize,
+}
+
+impl Glance {
+    /// Of a picture, each pixel of which is read once.
+    pub fn of(gray: Gray<'_>) -> Self {
+        let factor = gray.width.max(gray.height).div_ceil(LOOK_SIDE);
+        Self {
+            small: reduced(gray, factor),
+            factor,
+            width: gray.width,
+            height: gray.height,
+        }
     }
-    let print: Vec<&Tile> = tiles
-        .all
-        .iter()
-        .filter(|tile| tile.contrast > threshold && tile.is_print())
-        .collect();
-    let points = ink_points(small, &print);
-    Look {
-        print: print.len() as f32 / busy as f32,
-        density: print.len() as f32 / tiles.all.len() as f32,
-        skew: skew::of_points(&points, (small.width, small.height)),
-        uneven: spread(&print),
-        area: around(&print, factor, gray),
+
+    /// Look at it. A few milliseconds.
+    pub fn look(&self) -> Look {
+        let small = self.small.as_gray();
+        let tiles = Tiles::cut(small);
+        let threshold = tiles.busy_threshold();
+        let busy = tiles.all.iter().filter(|tile| tile.contrast > threshold);
+        let busy = busy.count();
+        if busy == 0 {
+            return Look {
+                print: 1.0,
+                ..Look::default()
+            };
+        }
+        let print: Vec<&Tile> = tiles
+            .all
+            .iter()
+            .filter(|tile| tile.contrast > threshold && tile.is_print())
+            .collect();
+        let points = ink_points(small, &print);
+        Look {
+            print: print.len() as f32 / busy as f32,
+            density: print.len() as f32 / tiles.all.len() as f32,
+            skew: skew::of_points(&points, (small.width, small.height)),
+            uneven: spread(&print),
+            area: self.around(&print),
+        }
+    }
+
+    fn around(&self, print: &[&Tile]) -> [usize; 4] {
+        let Some(first) = print.first() else {
+            return [0; 4];
+        };
+        let mut area = [first.x, first.y, first.x, first.y];
+        for tile in print {
+            area[0] = area[0].min(tile.x);
+            area[1] = area[1].min(tile.y);
+            area[2] = area[2].max(tile.x);
+            area[3] = area[3].max(tile.y);
+        }
+        let right = (area[2] + TILE) * self.factor;
+        let bottom = (area[3] + TILE) * self.factor;
+        [
+            area[0] * self.factor,
+            area[1] * self.factor,
+            right.min(self.width),
+            bottom.min(self.height),
+        ]
     }
 }
 
@@ -97,6 +138,21 @@ struct Tile {
 }
 
 impl Tile {
+    /// Nothing is on it, whatever the noise.
+    fn empty(x: usize, y: usize, contrast: f32) -> Self {
+        Self {
+            x,
+            y,
+            contrast,
+            threshold: 0,
+            two_sided: 0.0,
+            dark: 0.0,
+            ground: 0.0,
+            along: 0.0,
+            down: 0.0,
+        }
+    }
+
     fn is_print(&self) -> bool {
         let ink = self.dark.min(1.0 - self.dark);
         self.two_sided > LEAST_TWO_SIDED
@@ -132,20 +188,26 @@ impl Tiles {
 }
 
 fn tile(gray: Gray<'_>, x: usize, y: usize, side: usize) -> Tile {
-    let mut histogram = [0_u32; 256];
+    // Neighbours are mostly equal: in tables of their own they do not wait for each other.
+    let mut tables = [[0_u16; 256]; 2];
     for row in y..y + side {
-        for &value in &gray.row(row)[x..x + side] {
-            histogram[usize::from(value)] += 1;
+        for (place, &value) in gray.row(row)[x..x + side].iter().enumerate() {
+            tables[place % 2][usize::from(value)] += 1;
         }
     }
+    let histogram = std::array::from_fn(|value| u32::from(tables[0][value] + tables[1][value]));
     let count = (side * side) as u32;
     let contrast = percentile(&histogram, count * 49 / 50) - percentile(&histogram, count / 50);
+    let contrast = contrast as f32;
+    if contrast <= LEAST_CONTRAST {
+        return Tile::empty(x, y, contrast);
+    }
     let parted = otsu(&histogram, count);
     let (along, down) = strokes(gray, x, y, side, parted.threshold);
     Tile {
         x,
         y,
-        contrast: contrast as f32,
+        contrast,
         threshold: parted.threshold,
         two_sided: parted.two_sided,
         dark: parted.dark,
@@ -198,11 +260,15 @@ fn otsu(histogram: &[u32; 256], count: u32) -> Parted {
     };
     let (mut below, mut below_sum, mut most) = (0.0, 0.0, 0.0);
     for (value, &count) in histogram.iter().enumerate().take(255) {
+        // As between the same sides as before.
+        if count == 0 {
+            continue;
+        }
         below += f64::from(count);
         below_sum += value as f64 * f64::from(count);
         let above = total - below;
-        if below == 0.0 || above == 0.0 {
-            continue;
+        if above == 0.0 {
+            break;
         }
         let (dark, light) = (below_sum / below, (sum - below_sum) / above);
         let between = below / total * (above / total) * (light - dark).powi(2);
@@ -223,22 +289,30 @@ fn otsu(histogram: &[u32; 256], count: u32) -> Parted {
 
 /// Changes between dark and light along rows and down columns, for each that has both.
 fn strokes(gray: Gray<'_>, x: usize, y: usize, side: usize, threshold: u8) -> (f32, f32) {
-    let is_dark = |column: usize, row: usize| gray.row(y + row)[x + column] < threshold;
-    let mean = |changes: &dyn Fn(usize) -> usize| {
-        let counts: Vec<usize> = (0..side).map(changes).filter(|&count| count > 0).collect();
-        counts.iter().sum::<usize>() as f32 / counts.len().max(1) as f32
-    };
-    let along = |row: usize| {
-        (1..side)
-            .filter(|&c| is_dark(c, row) != is_dark(c - 1, row))
-            .count()
-    };
-    let down = |column: usize| {
-        (1..side)
-            .filter(|&r| is_dark(column, r) != is_dark(column, r - 1))
-            .count()
-    };
-    (mean(&along), mean(&down))
+    let mut rows = [0_u32; TILE];
+    for (row, bits) in rows.iter_mut().enumerate().take(side) {
+        for (column, &value) in gray.row(y + row)[x..x + side].iter().enumerate() {
+            *bits |= u32::from(value < threshold) << column;
+        }
+    }
+    let rows = &rows[..side];
+    let within = (1_u32 << (side - 1)) - 1;
+    let along = rows
+        .iter()
+        .map(|bits| ((bits ^ (bits >> 1)) & within).count_ones());
+    let changes: Vec<u32> = rows.windows(2).map(|pair| pair[0] ^ pair[1]).collect();
+    let down = (0..side).map(|column| changes.iter().map(|bits| bits >> column & 1).sum());
+    (mean_of_some(along), mean_of_some(down))
+}
+
+/// The mean of those that are not 0.
+fn mean_of_some(counts: impl Iterator<Item = u32>) -> f32 {
+    let (mut sum, mut number) = (0, 0_u32);
+    for count in counts.filter(|&count| count > 0) {
+        sum += count;
+        number += 1;
+    }
+    sum as f32 / number.max(1) as f32
 }
 
 /// The pixels of the smaller side of each tile of print.
@@ -265,27 +339,6 @@ fn spread(print: &[&Tile]) -> f32 {
     grounds.sort_unstable_by(f32::total_cmp);
     let last = grounds.len() - 1;
     grounds[last * 19 / 20] - grounds[last / 20]
-}
-
-fn around(print: &[&Tile], factor: usize, gray: Gray<'_>) -> [usize; 4] {
-    let Some(first) = print.first() else {
-        return [0; 4];
-    };
-    let mut area = [first.x, first.y, first.x, first.y];
-    for tile in print {
-        area[0] = area[0].min(tile.x);
-        area[1] = area[1].min(tile.y);
-        area[2] = area[2].max(tile.x);
-        area[3] = area[3].max(tile.y);
-    }
-    let right = (area[2] + TILE) * factor;
-    let bottom = (area[3] + TILE) * factor;
-    [
-        area[0] * factor,
-        area[1] * factor,
-        right.min(gray.width),
-        bottom.min(gray.height),
-    ]
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn page(degrees: f32, sideways: bool, ink: u8, paper: impl Fn(usize, usize) -> u
 }
 
 fn seen(data: &[u8]) -> Look {
-    look(Gray::new(SIZE.0, SIZE.1, data).expect("the size fits"))
+    Glance::of(Gray::new(SIZE.0, SIZE.1, data).expect("the size fits")).look()
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn nothing_at_all_is_an_empty_page() {
     assert_eq!(found.area, [0; 4]);
     for (width, height) in [(1, 1), (3, 900), (2000, 2), (25, 23)] {
         let data = vec![7; width * height];
-        let found = look(Gray::new(width, height, &data).expect("the size fits"));
+        let found = Glance::of(Gray::new(width, height, &data).expect("the size fits")).look();
         assert!(found.is_paper());
     }
 }

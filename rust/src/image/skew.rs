@@ -10,6 +10,8 @@ const FINE: f32 = 0.05;
 /// Fewer points of ink than this say nothing about an angle.
 const FEWEST_POINTS: usize = 200;
 const MOST_POINTS: usize = 40_000;
+/// Points that are counted one after the other are so many apart in their row.
+const APART: usize = 61;
 /// How much sharper than across the page the projection has to be for lines to run downwards.
 const SIDEWAYS: f64 = 1.3;
 /// How much sharper an angle has to be than none: drawings and scattered words have no angle of their own.
@@ -30,9 +32,10 @@ pub fn of_points(points: &[(u16, u16)], size: (usize, usize)) -> Skew {
         return Skew::default();
     }
     let step = points.len().div_ceil(MOST_POINTS);
-    let kept: Vec<(f32, f32)> = points
-        .iter()
+    // Points beside each other fall into the same bin: counted one after the other they wait for each other.
+    let kept: Vec<(f32, f32)> = (0..APART * step)
         .step_by(step)
+        .flat_map(|first| points.iter().skip(first).step_by(APART * step))
         .map(|&(x, y)| (f32::from(x), f32::from(y)))
         .collect();
     let turned: Vec<(f32, f32)> = kept.iter().map(|&(x, y)| (-y, x)).collect();
@@ -72,13 +75,17 @@ fn sharpness(points: &[(f32, f32)], degrees: f32, bins: &mut [u32]) -> f64 {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let middle = (bins.len() / 2) as f32;
     bins.fill(0);
-    for &(x, y) in points {
-        let place = (y * cos - x * sin + middle) as usize;
-        if let Some(bin) = bins.get_mut(place) {
-            *bin += 1;
+    let mut places = [0_u32; 64];
+    for some in points.chunks(places.len()) {
+        for (place, &(x, y)) in places.iter_mut().zip(some) {
+            *place = (y * cos - x * sin + middle) as u32;
+        }
+        for &place in &places[..some.len()] {
+            if let Some(bin) = bins.get_mut(place as usize) {
+                *bin += 1;
+            }
         }
     }
-    bins.windows(2)
-        .map(|pair| (f64::from(pair[0]) - f64::from(pair[1])).powi(2))
-        .sum()
+    let apart = |pair: &[u32]| u64::from(pair[0].abs_diff(pair[1])).pow(2);
+    bins.windows(2).map(apart).sum::<u64>() as f64
 }

@@ -9,12 +9,12 @@ All is in pixels of the upright, level picture; boxes have shape (n, 4).
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pillion import _core
 from pillion.kinds.ocr.layout import TILE, Area, Boxes, Gray, Mask, Print, inside, touch
 
 if TYPE_CHECKING:
@@ -28,23 +28,8 @@ else:
 CONTRAST = 48
 LEAST_CONTRAST = 20
 """A ruling is so much darker than the ground; a faint one, or one in a shaded cell, than what is beside it."""
-_SMALL_LINE = 13.0
-"""Rulings are looked for where lines are about so many pixels high."""
-_LEAST_ACROSS = 3.0
-_LEAST_DOWN = 1.6
-"""Rulings are so many heights of a line long at least: longer than dashes and than the stems of letters."""
-_THICK = 0.5
-"""Thicker than so many heights of a line is a bar or a shaded cell."""
-_BAR = 4.0
-"""A bar around a line of white letters is less than so many heights high."""
-_LETTERS = (0.15, 0.8)
-"""The share of its height in which there are letters."""
-_BESIDE = 0.2
-"""A faint ruling is darker than what is so many heights of a line above and below it."""
 NEAR = 0.5
 """Rulings that are so near each other, in heights of a line, meet, or are the same one."""
-_MOST_RUNS = 20_000
-"""A picture with more runs of dark pixels has hatchings, no rulings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +44,8 @@ class Rulings:
 
 def rulings(gray: Gray, height: float) -> Rulings:
     """The rulings of a picture. ``height``: of its lines of text."""
-    factor = max(1, int(height / _SMALL_LINE))
-    small = _darkest(gray, factor)
-    ground = int(np.median(small[::4, ::4]))
-    across = _rulings(small, ground, _LEAST_ACROSS, height / factor)
-    down = _rulings(np.ascontiguousarray(small.T), ground, _LEAST_DOWN, height / factor)
-    # Along, across: of rulings that run down the page both are the other way round.
-    return Rulings(across * factor, down[:, [1, 0, 3, 2]] * factor, height, ground)
+    across, down, ground = _core.rulings(gray, height)
+    return Rulings(across, down, height, ground)
 
 
 def edges_of_boxes(lines: Rulings) -> list[Area]:
@@ -106,86 +86,6 @@ def blend(rows: Gray, first: int, end: int) -> None:
     """Puts what is between their neighbours on both sides in place of some columns, if they have two."""
     if first > 0 and end < rows.shape[1]:
         rows[:, first:end] = np.rint(rows[:, [first - 1, end]].mean(axis=1))[:, None].astype(np.uint8)
-
-
-def _darkest(gray: Gray, factor: int) -> Gray:
-    """The picture so many times smaller, of which thin lines stay as dark as they are."""
-    height, width = (side // factor * factor for side in gray.shape)
-    parts = [gray[row:height:factor, column:width:factor] for row in range(factor) for column in range(factor)]
-    return functools.reduce(np.minimum, parts)
-
-
-def _rulings(gray: Gray, ground: int, least: float, height: float) -> Boxes:
-    """Boxes of the thin lines that run from left to right, ``least`` heights of a line long at least.
-
-    They are far darker than the ground of the page, or a little darker than what is above and below them.
-    """
-    room = max(1, round(_BESIDE * height))
-    if min(gray.shape) <= 2 * room:
-        return np.empty((0, 4))
-    lighter = np.full(gray.shape, 0, np.uint8)
-    lighter[room:-room] = np.minimum(gray[: -2 * room], gray[2 * room :])
-    thin = gray < np.maximum(lighter, LEAST_CONTRAST) - LEAST_CONTRAST
-    length = round(least * height)
-    found = _lines_in(gray < ground - CONTRAST, length, height)
-    dark = [box for box in found if box[2] - box[0] > _BAR * height or not _is_between_letters(gray, box)]
-    return np.concatenate([np.array(dark, np.float64).reshape(-1, 4), _lines_in(thin, length, height)])
-
-
-def _lines_in(dark: Mask, length: int, height: float) -> Boxes:
-    """Boxes of the thin lines that run from left to right; none where there are too many for a page."""
-    opened = _opened(dark, length)
-    rows = np.flatnonzero(opened.any(axis=1))
-    edges = np.diff(np.pad(opened[rows], ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    if len(starts) > _MOST_RUNS:
-        return np.empty((0, 4))
-    runs = np.stack([starts[:, 1], rows[starts[:, 0]], ends[:, 1], rows[starts[:, 0]] + 1], axis=1)
-    found = [box for box in _joined(runs.tolist()) if box[3] - box[1] <= max(3.0, _THICK * height)]
-    return np.array(found, np.float64).reshape(-1, 4)
-
-
-def _is_between_letters(gray: Gray, box: NDArray[np.float64]) -> bool:
-    """Whether it is far lighter beside a part of a thin line, on both sides: in a bar, between white letters."""
-    left, top, right, bottom = box.astype(int).tolist()
-    if top < 2 or bottom + 1 >= len(gray):
-        return False
-    darkest = gray[top:bottom, left:right].min(axis=0).astype(np.int16)
-    lighter = [float(np.mean(gray[row, left:right] - darkest >= CONTRAST)) for row in (top - 2, bottom + 1)]
-    return all(_LETTERS[0] <= share < _LETTERS[1] for share in lighter)
-
-
-def _opened(dark: Mask, length: int) -> Mask:
-    """What lies in a row of ``length`` dark pixels, from left to right."""
-    left = np.ascontiguousarray(dark)
-    done = 1
-    while done < length:
-        step = min(done, length - done)
-        left = left[:, :-step] & left[:, step:]
-        done += step
-    opened = np.pad(left, ((0, 0), (0, dark.shape[1] - left.shape[1])))
-    done = 1
-    while done < length:
-        step = min(done, length - done)
-        wider = opened.copy()
-        wider[:, step:] |= opened[:, :-step]
-        opened, done = wider, done + step
-    return opened
-
-
-def _joined(runs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Runs of pixels, from above, those joined that touch in rows next to each other."""
-    done: list[list[int]] = []
-    open_boxes: list[list[int]] = []
-    for left, top, right, bottom in runs:
-        done += [box for box in open_boxes if box[3] < top - 1]
-        open_boxes = [box for box in open_boxes if box[3] >= top - 1]
-        touching = [box for box in open_boxes if box[0] <= right and left <= box[2]]
-        box = [left, top, right, bottom]
-        for other in touching:
-            box = [min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])]
-        open_boxes = [other for other in open_boxes if other not in touching] + [box]
-    return done + open_boxes
 
 
 # areas to doubt -------------------------------------------------------------------------------------------------------

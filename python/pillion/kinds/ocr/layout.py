@@ -12,7 +12,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pillion import _core
 from pillion.kinds.ocr.result import Box
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    T = TypeVar("T", bound=np.generic)
     Boxes = NDArray[np.float64]
     """Shape (n, 4): left, top, right, bottom; right and bottom are outside."""
     Gray = NDArray[np.uint8]
@@ -187,24 +186,14 @@ class Strip:
 
 # pixels ---------------------------------------------------------------------------------------------------------------
 
-_LUMA = (77, 150, 29)
-"""ITU-R BT.601 in 256ths: the sum stays below 65,536."""
 _DARK = 100
 _LIGHT = 170
 
 
 def gray_of(pixels: NDArray[np.uint8]) -> Gray:
     """Gray pixels of RGB or RGBA, shape (H, W, 3 or 4); transparent parts become a background to read against."""
-    height, width, channels = pixels.shape
-    gray = np.empty((height, width), dtype=np.uint8)
-    # In strips: the intermediate numbers of a whole picture would take several times its memory.
-    for top in range(0, height, 64):
-        strip = pixels[top : top + 64]
-        luma = strip[:, :, 0].astype(np.uint16) * _LUMA[0]
-        luma += strip[:, :, 1].astype(np.uint16) * _LUMA[1]
-        luma += strip[:, :, 2].astype(np.uint16) * _LUMA[2]
-        gray[top : top + 64] = luma >> 8
-    return gray if channels == 3 else _on_background(gray, pixels[:, :, 3])
+    gray = _core.luma(np.ascontiguousarray(pixels))
+    return gray if pixels.shape[2] == 3 else _on_background(gray, pixels[:, :, 3])
 
 
 def _on_background(gray: Gray, alpha: NDArray[np.uint8]) -> Gray:
@@ -347,14 +336,8 @@ def turned_back(boxes: Boxes, quarter_turns: int, shape: tuple[int, int]) -> Box
 
 # print ----------------------------------------------------------------------------------------------------------------
 
-_LOOK_SIDE = 1200
 TILE = 24
-"""About two lines of body type in a picture whose longer side is ``_LOOK_SIDE``, as in the core's look."""
-_EXTREMES = (TILE * TILE // 50, TILE * TILE - TILE * TILE // 50 - 1)
-_LEAST_CONTRAST = 40
-_LEAST_TWO_SIDED = 0.7
-_INK = (0.02, 0.45)
-_LEAST_STROKES = 1.8
+"""About two lines of body type in a picture whose longer side is 1,200 pixels, as in the core's look."""
 _ROOM = 0.2
 """Ink so far above or below a line, in its heights, is its own: accents and descenders."""
 
@@ -402,36 +385,10 @@ class Print:
 
 def print_of(gray: Gray) -> Print:
     """Where a picture looks like print: in each tile nearly all pixels are ground or ink, and strokes follow."""
-    factor = -(-max(gray.shape) // _LOOK_SIDE)
-    height, width = (max(1, side // (factor * TILE)) * TILE for side in gray.shape)
-    padded = np.full((height * factor, width * factor), 255, np.uint8)
-    part = gray[: height * factor, : width * factor]
-    padded[: part.shape[0], : part.shape[1]] = part
-    small = padded.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
-    tiles = _by_tile(small)
-    ranked = np.partition(tiles.reshape(*tiles.shape[:2], -1).astype(np.uint8), _EXTREMES, axis=2)
-    low, high = (ranked[:, :, place].astype(np.float32) for place in _EXTREMES)
-    dark = tiles < ((low + high) / 2)[:, :, None, None]
-    share = dark.mean(axis=(2, 3))
-    inked = np.where((share <= 0.5)[:, :, None, None], dark, ~dark)
-    changes = (dark[..., 1:] != dark[..., :-1]).sum(axis=3)
-    along = changes.sum(axis=2) / np.maximum(1, (changes > 0).sum(axis=2))
-    middle = tiles.mean(axis=(2, 3))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        dark_mean = (tiles * dark).sum(axis=(2, 3)) / dark.sum(axis=(2, 3))
-        two_sided = share / (1 - share) * (dark_mean - middle) ** 2 / tiles.var(axis=(2, 3))
-    is_print = (
-        (high - low >= _LEAST_CONTRAST)
-        & (np.nan_to_num(two_sided) >= _LEAST_TWO_SIDED)
-        & (np.minimum(share, 1 - share) >= _INK[0])
-        & (np.minimum(share, 1 - share) <= _INK[1])
-        & (along >= _LEAST_STROKES)
-    )
-    ink = (inked & is_print[:, :, None, None]).transpose(0, 2, 1, 3).reshape(height, width)
-    return Print(ink, is_print, factor)
+    return Print(*_core.print_of(gray))
 
 
-def _by_tile(pixels: NDArray[T]) -> NDArray[T]:
+def _by_tile(pixels: Mask) -> Mask:
     """Shape (rows, columns, ``TILE``, ``TILE``)."""
     rows, columns = (side // TILE for side in pixels.shape)
     return pixels.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)

@@ -203,17 +203,28 @@ def better_scale(scale: float, line_height: float, max_scale: float) -> float:
 # the order of the steps -----------------------------------------------------------------------------------------------
 
 
+LaidOut = tuple[LayoutAnalysis | None, Callable[[], layout.Print]]
+"""A picture laid out, and what looks like print in it."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Begun:
-    """A page at its first scale. ``profile``: what these pixels look like."""
+    """A page at its first scale. ``profile``: what these pixels look like. ``laid_out``: they, if they are already."""
 
     gray: Gray
     profile: _core.Look
+    laid_out: LaidOut | None = None
+
+
+def drawn(source: PageSource) -> Gray:
+    """The pixels of a page at its first scale."""
+    with part("draw"):
+        return source.gray(source.first_scale)
 
 
 def begin(source: PageSource) -> Begun:
-    with part("draw"):
-        gray = source.gray(source.first_scale)
+    """A page drawn and looked at."""
+    gray = drawn(source)
     with part("look"):
         return Begun(gray, _core.look(gray))
 
@@ -320,7 +331,8 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     with part("look"):
         image = prepared(gray, profile)
     with part("layout"):
-        analysis, seen = _laid_out(image, recognisers)
+        known = begun.laid_out if image.gray is gray else None
+        analysis, seen = known or _laid_out(image, recognisers)
     turns = image.turns
     if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and is_upended(analysis):
         other = 0 if turns else SIDEWAYS_TURNS
@@ -360,10 +372,8 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
         return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
 
 
-def _laid_out(
-    image: PreparedImage, recognisers: PageRecogniser
-) -> tuple[LayoutAnalysis | None, Callable[[], layout.Print]]:
-    """The picture laid out, and what looks like print in it: that is seen meanwhile on a free core, else if asked."""
+def _laid_out(image: PreparedImage, recognisers: PageRecogniser) -> LaidOut:
+    """The picture laid out. What looks like print in it is seen meanwhile on a free core, else if asked for."""
     with beside(partial(layout.print_of, image.gray), tesseract.MAX_THREADS) as seen:
         return recognisers.analyse_layout(image.gray), seen.result
 

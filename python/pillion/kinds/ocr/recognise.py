@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,8 +27,10 @@ from pillion.kinds.ocr.known import as_text, known_in, words_in
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Gray,
+    Print,
     dark_on_light,
     gray_of,
+    print_of,
 )
 from pillion.kinds.ocr.order import are_unspaced
 from pillion.kinds.ocr.page import (
@@ -36,7 +39,7 @@ from pillion.kinds.ocr.page import (
     PageSource,
     PictureSource,
     RecognisedPage,
-    begin,
+    drawn,
     part,
     recognise_page,
 )
@@ -169,7 +172,7 @@ def _recognise_image(picture: PictureSource, recognisers: Recognisers, engine: s
         return _by_ppocr(picture)
     if has_ppocr and _is_slip(picture) and recognisers.languages == _ENGLISH:
         return _maybe_slip(picture, recognisers)
-    return _as_seen(picture, _seen(picture, photographs=has_ppocr), recognisers, has_ppocr=has_ppocr)
+    return _as_seen(picture, _seen(picture, recognisers, photographs=has_ppocr), recognisers, has_ppocr=has_ppocr)
 
 
 def _maybe_slip(picture: PictureSource, recognisers: Recognisers) -> OcrResult:
@@ -274,20 +277,48 @@ class _Seen:
     begun: Begun | None = None
 
 
-def _seen(picture: PictureSource, *, photographs: bool) -> _Seen:
+def _seen(picture: PictureSource, recognisers: Recognisers, *, photographs: bool) -> _Seen:
     """What the picture shows, by its pixels at one size. ``photographs``: whether those are read by themselves.
 
     Else that size is the one at which the page is laid out, so that nothing is decoded twice. Where photographs are
-    read, the page is drawn meanwhile on a free core: most pictures of text are pages.
+    read, the page is drawn meanwhile: most pictures of text are pages. One that was never in front of a lens is laid
+    out as well while a free core looks at it: it is no photograph, and seldom has to be turned first.
     """
     whole = ImageSource.of(picture)
     if not photographs:
         return _shown(whole, whole.first_side, photographs=False)
     if picture.width * picture.height > _LARGE_PIXELS:
         return _shown(whole, _PROFILE_SIDE, photographs=True)
-    with beside(partial(begin, whole), tesseract.MAX_THREADS) as begun:
+    to_look_at: Future[Gray | None] = Future()
+    with beside(partial(_looked_at, whole, to_look_at), tesseract.MAX_THREADS) as looked_at:
+        try:
+            gray = drawn(whole)
+            is_drawn = _is_drawn(gray)
+        except BaseException as error:
+            to_look_at.set_exception(error)
+            raise
+        to_look_at.set_result(gray if is_drawn else None)
+        if is_drawn:
+            with part("layout"):
+                analysis = recognisers.analyse_layout(gray)
+            seen, found = looked_at.result()
+            begun = found and Begun(gray, found[0], (analysis, lambda: found[1]))
+        else:
+            with part("look"):
+                begun = Begun(gray, _core.look(gray))
+            seen, _ = looked_at.result()
+    return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun)
+
+
+def _looked_at(whole: ImageSource, gray: Future[Gray | None]) -> tuple[_Seen, tuple[_core.Look, Print] | None]:
+    """What the picture shows; and what ``gray`` looks like, its pixels at the first scale, with the print in it.
+
+    These come from another thread, if they are to be looked at in this one.
+    """
+    with part("look"):
         seen = _shown(whole, _PROFILE_SIDE, photographs=True)
-    return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun.result())
+        pixels = gray.result()
+        return seen, None if pixels is None else (_core.look(pixels), print_of(pixels))
 
 
 def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
@@ -302,7 +333,7 @@ def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
 
 def _is_drawn(gray: Gray) -> bool:
     """Whether most of a picture is the very same gray, as the ground of a page that was never in front of a lens."""
-    return int(np.bincount(gray.ravel(), minlength=256).max()) > gray.size / 2
+    return int(_core.gray_histogram(gray).max()) > gray.size / 2
 
 
 def _sheet_of_print(picture: PictureSource, pixels: NDArray[np.uint8], gray: Gray) -> Sheet | None:

@@ -188,11 +188,12 @@ class LibraryRecogniser:
         self._model = model
         self._given: NDArray[np.uint8] | None = None
         self._layout = Layout.PAGE
+        self._in_grays = False
         self._is_laid_out = False
 
     def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout) -> LayoutAnalysis:
         """See :class:`Recogniser`. Pictures in the page do not count as lines."""
-        self._give(gray, layout)
+        self._give(gray, layout, in_grays=self._model is None)
         module = _tesserocr()
         iterator = self._lay_out()
         figures: list[Box] = []
@@ -213,12 +214,14 @@ class LibraryRecogniser:
 
         By the core, with Tesseract's model, where that can; else by Tesseract.
         """
-        self._give(gray, layout)
+        is_known = self._given is gray and self._layout is layout
+        self._give(gray, layout, in_grays=not is_known)
         started = time.monotonic()
         try:
             text = self._read_by_core(gray, started + _MAX_SECONDS)
             if text is not None:
                 return text
+            self._give(gray, layout, in_grays=True)
             if not self._api.Recognize(max(1, round(_MAX_SECONDS * 1000))):
                 if time.monotonic() - started >= _MAX_SECONDS:
                     raise _too_long()
@@ -245,16 +248,21 @@ class LibraryRecogniser:
             return None
         return _read_by_core(self._model, gray, [piece for pieces in by_line for piece in pieces], until)
 
-    def _give(self, gray: NDArray[np.uint8], layout: Layout) -> None:
-        if self._given is gray and self._layout is layout:
+    def _give(self, gray: NDArray[np.uint8], layout: Layout, *, in_grays: bool) -> None:
+        """Unless it has the picture: in its grays, or in black and white, which is all that its layout looks at."""
+        if self._given is gray and self._layout is layout and self._in_grays >= in_grays:
             return
         modes = _tesserocr().PSM
         mode = {Layout.PAGE: modes.AUTO, Layout.COLUMN: modes.SINGLE_COLUMN, Layout.BLOCK: modes.SINGLE_BLOCK}[layout]
         self._api.SetPageSegMode(mode)
         height, width = gray.shape
-        self._api.SetImageBytes(gray.tobytes(), width, height, 1, width)
+        if in_grays:
+            self._api.SetImageBytes(gray.tobytes(), width, height, 1, width)
+        else:
+            stride, bits = _core.binarised(gray)
+            self._api.SetImageBytes(bits, width, height, 0, stride)
         self._api.SetSourceResolution(_RESOLUTION)
-        self._given, self._layout = gray, layout
+        self._given, self._layout, self._in_grays = gray, layout, in_grays
         self._is_laid_out = False
 
 
