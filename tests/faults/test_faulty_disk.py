@@ -2,7 +2,7 @@
 
 Each case ends with the job done after all: nothing is lost, half made or made twice. ``PILLION_SOAK`` tries every k
 of each with both errors, once and for ever. Without it, of each series of the same call of the same file (the pages of
-a commit, the blocks of a file) the first and the last fail, each in one of these four ways.
+a commit, the blocks of a file) the first, one amid and the last fail, each in one of these four ways.
 """
 
 from __future__ import annotations
@@ -73,10 +73,13 @@ def _case(process: subprocess.Popen[str], at: int, error: str, onwards: bool) ->
     return json.loads(process.stdout.readline())
 
 
-def _ends_of_series(calls: list[int]) -> list[int]:
-    """The first and the last of each series of equal numbers, by their places from 1."""
+def _of_each_series(calls: list[int]) -> list[int]:
+    """The first, one amid and the last of each series of equal numbers, by their places from 1."""
     starts = [at for at, call in enumerate(calls) if at == 0 or calls[at - 1] != call]
-    return sorted({at + 1 for at in starts} | {*starts[1:], len(calls)})
+    ends = [*starts[1:], len(calls)]
+    return sorted(
+        {place for start, end in zip(starts, ends, strict=True) for place in (start + 1, (start + end + 1) // 2, end)}
+    )
 
 
 @pytest.mark.slow
@@ -90,7 +93,7 @@ def test_every_call_fails_once_and_for_ever(
     wrong = {}
     with _jobs(tmp_path, disk, job) as process:
         calls = _case(process, NEVER, "EIO", False)["calls"]
-        places = range(1, len(calls) + 1) if ALL else _ends_of_series(calls)
+        places = range(1, len(calls) + 1) if ALL else _of_each_series(calls)
         for number, at in list(enumerate(places))[part :: PARTS[job]]:
             for way in WAYS if ALL else [WAYS[number % len(WAYS)]]:
                 answer = _case(process, at, *way)
