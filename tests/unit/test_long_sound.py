@@ -27,11 +27,12 @@ class Heard:
         self.clips: list[tuple[int, str | None]] = []
         self.likely: list[dict[str, float]] = []
         self.to_say: list[Reading] = []
+        self.sure: dict[str, float] = {}
 
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """A model whose every text is one word, in the second half of its window."""
+    """A model whose every text is one word, from the middle of its window to its end."""
     heard = Heard()
 
     def encoded(_model: Any, sounds: Sequence[NDArray[np.float32]], frames: int) -> NDArray[np.float32]:
@@ -45,12 +46,15 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
         assert len(part) == len(languages)
         return [heard.to_say.pop(0) if heard.to_say else _reading(language) for language in languages]
 
-    def detect(_part: Any) -> list[list[tuple[str, float]]]:
-        return [list((heard.likely.pop(0) if heard.likely else LANGUAGES).items())]
+    def detect(parts: NDArray[np.float32]) -> list[list[tuple[str, float]]]:
+        return [list((heard.likely.pop(0) if heard.likely else LANGUAGES).items()) for _ in parts]
 
     def as_clips(sounds: Sequence[clips.Clip], **_: Any) -> list[whisper.Recognised]:
-        heard.clips += [(_seconds(sound.samples), sound.language) for sound in sounds]
-        return [whisper.Recognised("en", 1.0, (_reading("en", 1.0).segment(2.0),)) for _ in sounds]
+        heard.clips += [(_seconds(sound.samples), sound.language or sound.around) for sound in sounds]
+        return [
+            whisper.Recognised("en", 1.0, (_reading(name or "en", 1.0, sure=heard.sure.get(name, -0.2)).segment(2.0),))
+            for name in (sound.language or sound.around or "" for sound in sounds)
+        ]
 
     inner = SimpleNamespace(is_multilingual=True, detect_language=detect)
     loaded = SimpleNamespace(model=inner, supported_languages=["en", "de"])
@@ -69,7 +73,8 @@ def _seconds(sound: NDArray[np.float32]) -> int:
 
 
 def _reading(language: str, *starts: float, sure: float = -0.2) -> Reading:
-    words = tuple(RecognisedWord(" Word.", start, start + 1, 0.9) for start in starts or (14.0,))
+    words = tuple(RecognisedWord(" Word.", start, start + 1, 0.9) for start in starts)
+    words = words or (RecognisedWord(" Word.", 14.0, 30.0, 0.9),)
     return Reading(language, 1.0, (1,), " Word." * len(words), sure, 0.1, words=words)
 
 
@@ -145,6 +150,47 @@ def test_another_language_needs_to_be_certain(heard: Heard, recognise: Recognise
     assert recognise((0, 28), before="de").language == "de"
     heard.likely = [{"<|en|>": 0.95}]
     assert recognise((0, 28), before="de").language == "en"
+
+
+ENGLISH, GERMAN = {"<|en|>": 0.9, "<|de|>": 0.02}, {"<|en|>": 0.02, "<|de|>": 0.9}
+
+
+def test_what_is_surely_in_another_language_is_read_in_it(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [ENGLISH, GERMAN, ENGLISH]
+    found = recognise((0, 9), (20, 27), (40, 48))
+    assert (heard.encoded, sorted(heard.clips)) == ([26], [(7, "de"), (8, "en"), (9, "en")])
+    assert [(segment.start, segment.language) for segment in found.segments] == [(0, "en"), (20, "de"), (40, "en")]
+    assert found.language == "en"
+
+
+def test_a_language_changes_within_a_stretch(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [ENGLISH, ENGLISH, GERMAN]
+    found = recognise((0, 6), (7, 16), (17, 24))
+    assert heard.encoded == [24, 16]
+    assert heard.clips == [(7, "de")]
+    assert [(segment.start, segment.language) for segment in found.segments] == [(0, "en"), (17, "de")]
+
+
+def test_the_main_language_counts_where_its_reading_is_surer(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [ENGLISH, GERMAN, ENGLISH]
+    heard.sure = {"de": -0.9}
+    found = recognise((0, 9), (20, 27), (40, 48))
+    assert sorted(heard.clips) == [(7, "de"), (7, "en"), (8, "en"), (9, "en")]
+    assert {segment.language for segment in found.segments} == {"en"}
+
+
+def test_an_asked_language_is_not_questioned(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [GERMAN]
+    assert {segment.language for segment in recognise((0, 20), (50, 55), language="en").segments} == {"en"}
+    assert heard.likely == [GERMAN]
+
+
+def test_speech_long_after_the_last_word_is_read_alone(heard: Heard, recognise: Recognise) -> None:
+    heard.to_say = [_reading("en", 8.0, 10.0)]
+    found = recognise((100, 108), (109, 114), (115, 120))
+    assert heard.encoded == [20]
+    assert heard.clips == [(9, "en")]
+    assert [segment.start for segment in found.segments] == [100, 111]
 
 
 def test_a_share_of_a_batch_gives_the_same(heard: Heard, recognise: Recognise) -> None:

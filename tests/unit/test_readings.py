@@ -76,6 +76,22 @@ def test_a_quick_reading_is_enough_for_a_refrain(monkeypatch: pytest.MonkeyPatch
     assert beams == [1]
 
 
+def test_a_quick_reading_that_does_not_loop_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways: list[Way] = []
+    monkeypatch.setattr(readings, "storage", lambda array: array)
+    monkeypatch.setattr(readings, "with_words", lambda _model, one, _part, _size: one)
+
+    def read(_model: Any, _part: Any, _languages: Sequence[str], _frames: int, way: Way) -> list[Reading]:
+        ways.append(way)
+        return [reading("Hello, friend. I will be.", sure=-0.7)]
+
+    monkeypatch.setattr(readings, "read", read)
+    no_model: Any = None
+    size = round(SECONDS * whisper.SAMPLE_RATE)
+    assert readings.best(no_model, np.zeros((1, 1), np.float32), size, reading(LOOP)).text.startswith("Hello, friend")
+    assert [way.beam for way in ways] == [1]
+
+
 def test_a_guess_is_compared_with_a_reading_with_times(monkeypatch: pytest.MonkeyPatch) -> None:
     guess = reading("Something.", sure=-1.4)
     assert best(monkeypatch, guess, reading("Worse.", sure=-1.9)) is guess

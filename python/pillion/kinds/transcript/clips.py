@@ -11,14 +11,14 @@ computed by itself. A clip with a doubtful result is read again in a wider windo
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.kinds.transcript import readings, whisper
+from pillion.kinds.transcript import readings, spoken, whisper
 from pillion.kinds.transcript.readings import FULL_FRAMES, HOP, Reading
 from pillion.kinds.transcript.whisper import Recognised
 from pillion.pool import keepalive
@@ -62,11 +62,13 @@ All measured: docs/performance.md.
 class Clip:
     """Sound that is speech from about its start to its end.
 
-    ``samples``: mono at 16 kHz, shape (n,), at most MAX_SECONDS long. ``language``: None to detect it.
+    ``samples``: mono at 16 kHz, shape (n,), at most MAX_SECONDS long. ``language``: None to detect it. ``around``: the
+    main language of the sound that it is a part of, which it is in unless another one is certain.
     """
 
     samples: NDArray[np.float32]
     language: str | None
+    around: str | None = None
 
 
 def fits(span: whisper.Span) -> bool:
@@ -212,13 +214,18 @@ def _agree(one: Reading, other: Reading) -> bool:
 
 
 def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]) -> list[tuple[str, float]]:
-    """(Language, probability) of each clip: the requested language, else the likeliest."""
+    """(Language, probability) of each clip: the requested language, else that around it, or the likeliest."""
     if not loaded.model.is_multilingual:
         return [("en", 1.0)] * len(clips)
     if all(clip.language is not None for clip in clips):
         return [(clip.language or "", 1.0) for clip in clips]
-    likeliest = [found[0] for found in loaded.model.detect_language(encoded)]
-    return [
-        (clip.language, 1.0) if clip.language else (token.strip("<|>"), float(probability))
-        for clip, (token, probability) in zip(clips, likeliest, strict=True)
-    ]
+    guesses = [spoken.likelihoods(found) for found in loaded.model.detect_language(encoded)]
+    return [_language(clip, likely) for clip, likely in zip(clips, guesses, strict=True)]
+
+
+def _language(clip: Clip, likely: Mapping[str, float]) -> tuple[str, float]:
+    if clip.language is not None:
+        return clip.language, 1.0
+    if clip.around is not None:
+        return spoken.other(likely, _seconds(clip), clip.around), 1.0
+    return max(likely.items(), key=lambda guess: guess[1])

@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 7
+    version = 8
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

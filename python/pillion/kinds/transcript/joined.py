@@ -44,6 +44,11 @@ class Joined:
         parts = [samples[round(piece.start * SAMPLE_RATE) : round(piece.end * SAMPLE_RATE)] for piece in self.pieces]
         return np.concatenate(parts)
 
+    def heard_at(self, number: int, time: float) -> float:
+        """When the model hears a moment of that stretch, in seconds."""
+        pieces = self.pieces
+        return sum(piece.end - piece.start for piece in pieces[:number]) + time - pieces[number].start
+
     def placed(self, words: Sequence[RecognisedWord]) -> list[list[RecognisedWord]]:
         """Words with times in what the model hears, stretch by stretch, with their times in the sound.
 

@@ -1,23 +1,23 @@
 """Sound longer than a clip: its windows of speech in batches, each encoded once; a short one left over is a clip.
 
-What fits one window is read together (joined.py); a stretch in which no word was found then is read alone. What the
-encoder made of a window serves for the language, the text, the times of the words, and a second reading where the first
-is in doubt.
+What fits one window is read together (joined.py); a stretch in which no word was found then is read alone, and so is
+what is said in another language, and speech after the last word. What the encoder made of a window serves for the
+languages, the text, the times of the words, and a second reading where the first is in doubt.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.kinds.transcript import clips, readings, whisper
+from pillion.kinds.transcript import clips, readings, spoken, whisper
 from pillion.kinds.transcript.joined import Joined, joined
 from pillion.kinds.transcript.readings import FULL_FRAMES, Reading
+from pillion.kinds.transcript.spoken import Piece
 from pillion.kinds.transcript.whisper import Recognised, RecognisedSegment, Span
 from pillion.pool import keepalive
 
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 _BATCH_WINDOWS = 4
 """Eight gain nothing on a few cores and cost 300 MB more."""
 _LANGUAGE_SECONDS = 20.0
-"""So much speech tells the language: the first windows, until they are as long together."""
+"""So much speech tells the main language: the first windows, until they are as long together."""
 _OTHER_LANGUAGE = 0.8
-"""The probability that a change of language needs. Noise and music are often mistaken for some language."""
+"""The probability that a change of the main language needs. Noise and music are often mistaken for some language."""
+_DOUBTFUL_LOG_PROBABILITY = -0.6
+"""Below this a stretch in another language is read in the main one as well, and the surer reading counts."""
+_AFTER_SECONDS = 0.5
+"""So long after a word's end the detector may hear it still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,44 @@ class _Window:
         return len(self.joined.stretches) == 1 and clips.fits(self.joined.stretches[0])
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """What the encoder made of a window, and what that tells of the languages of each stretch, if it is asked."""
+
+    part: NDArray[np.floating[Any]]
+    pieces: Sequence[Sequence[Piece]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A sound that is read: its samples, where there is speech in it, and how much of it is read at a time.
+
+    ``language``: the one that is asked for, or None.
+    """
+
+    samples: NDArray[np.float32]
+    spans: Sequence[Span]
+    model: str
+    language: str | None
+    share: float
+
+    @property
+    def size(self) -> int:
+        """How many windows are read at a time."""
+        return max(1, int(_BATCH_WINDOWS * self.share))
+
+    def window(self, one: Joined) -> _Window:
+        return _Window(one, one.sound(self.samples))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is said, and the stretches that are to be read alone, with their languages."""
+
+    segments: list[RecognisedSegment] = field(default_factory=list)
+    alone: list[tuple[Span, str]] = field(default_factory=list)
+
+
 def recognise(
     samples: NDArray[np.float32],
     spans: Sequence[Span],
@@ -58,34 +100,30 @@ def recognise(
     before: str | None = None,
     share: float = 1.0,
 ) -> Recognised:
-    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is detected unless it is given.
+    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the languages are detected unless one is given.
 
-    ``before``: the language so far; another one is used only if it is certain.
+    ``before``: the main language so far; another one is used only if it is certain.
     ``share``: the part of a full batch computed at a time; less takes less memory and gives the same words.
     Raises ItemError: missing_tool if engine or model is missing, unsupported for a language it does not know.
     """
     loaded = whisper.loaded(model)
     whisper.check_language(loaded, language)
-    windows = [_window(samples, one) for one in joined(whisper.windows(spans))]
+    sound = _Sound(samples, spans, model, language if loaded.model.is_multilingual else language or "en", share)
+    windows = [sound.window(one) for one in joined(whisper.windows(spans))]
     if before is None and len(windows) == 1 and windows[0].is_short:
         return _alone(windows[0], language, model)
-    size = max(1, int(_BATCH_WINDOWS * share))
-    encoded: dict[int, NDArray[np.floating[Any]]] = {}
-    probability = 1.0
-    if language is None and loaded.model.is_multilingual:
-        encoded = _encoded(loaded, windows, _telling(windows), size)
-        language, probability = _language(loaded, windows, encoded)
+    encoded: dict[int, _Encoded] = {}
+    main, probability = sound.language or "", 1.0
+    if sound.language is None:
+        encoded = _encoded(loaded, sound, windows, _telling(windows))
+        main, probability = spoken.main_of([piece for one in encoded.values() for part in one.pieces for piece in part])
         if before is not None and probability < _OTHER_LANGUAGE:
-            language = before
-    read = functools.partial(_read, loaded, language=language or "en", size=size, model=model, share=share)
-    found, lacking = read(windows, encoded)
-    alone, _ = read([_window(samples, Joined((stretch,))) for stretch in lacking], {})
-    segments = sorted([*found, *alone], key=lambda segment: segment.start)
-    return Recognised(language or "en", probability, tuple(segments))
-
-
-def _window(samples: NDArray[np.float32], one: Joined) -> _Window:
-    return _Window(one, one.sound(samples))
+            main = before
+    found = _read(loaded, sound, windows, encoded, main)
+    for other in sorted({language for _, language in found.alone}):
+        stretches = [stretch for stretch, language in found.alone if language == other]
+        found.segments += _read_alone(loaded, sound, stretches, other, main)
+    return Recognised(main, probability, tuple(sorted(found.segments, key=lambda segment: segment.start)))
 
 
 def _alone(window: _Window, language: str | None, model: str) -> Recognised:
@@ -102,93 +140,123 @@ def _telling(windows: Sequence[_Window]) -> list[int]:
 
 
 def _encoded(
-    loaded: WhisperModel, windows: Sequence[_Window], numbers: Sequence[int], size: int
-) -> dict[int, NDArray[np.floating[Any]]]:
-    """The encoder's output for these windows, ``size`` at a time."""
-    found: dict[int, NDArray[np.floating[Any]]] = {}
-    for start in range(0, len(numbers), size):
-        batch = numbers[start : start + size]
+    loaded: WhisperModel, sound: _Sound, windows: Sequence[_Window], numbers: Sequence[int]
+) -> dict[int, _Encoded]:
+    """These windows encoded, some at a time."""
+    found: dict[int, _Encoded] = {}
+    for start in range(0, len(numbers), sound.size):
+        batch = numbers[start : start + sound.size]
         made = np.asarray(readings.encoded(loaded, [windows[number].samples for number in batch], FULL_FRAMES))
-        found.update(zip(batch, made, strict=True))
+        for number, part in zip(batch, made, strict=True):
+            asked = sound.language is None
+            pieces = spoken.heard(loaded, windows[number].joined, part, sound.spans) if asked else ()
+            found[number] = _Encoded(part, pieces)
         keepalive.beat()
     return found
 
 
-def _language(
-    loaded: WhisperModel, windows: Sequence[_Window], encoded: dict[int, NDArray[np.floating[Any]]]
-) -> tuple[str, float]:
-    """The likeliest language of these windows, where a longer one counts for more, and its probability."""
-    total = sum(windows[number].seconds for number in encoded)
-    likely: dict[str, float] = {}
-    for number, part in encoded.items():
-        (guesses,) = loaded.model.detect_language(readings.storage(part[np.newaxis]))
-        for token, probability in guesses:
-            likely[token] = likely.get(token, 0.0) + probability * windows[number].seconds / total
-    token = max(likely, key=lambda name: likely[name])
-    return token.strip("<|>"), float(likely[token])
-
-
 def _read(
     loaded: WhisperModel,
+    sound: _Sound,
     windows: Sequence[_Window],
-    encoded: dict[int, NDArray[np.floating[Any]]],
-    *,
-    language: str,
-    size: int,
-    model: str,
-    share: float,
-) -> tuple[list[RecognisedSegment], list[Span]]:
-    """What is said in these windows, and the stretches that are to be read alone."""
+    encoded: dict[int, _Encoded],
+    main: str,
+) -> _Found:
+    """What is said in these windows. What is taken from ``encoded`` is removed from it."""
     full = [number for number, window in enumerate(windows) if number in encoded or not window.is_short]
-    segments, lacking = _in_full(loaded, windows, full, encoded, language, size)
+    found = _Found()
+    for start in range(0, len(full), sound.size):
+        batch = full[start : start + sound.size]
+        made = _encoded(loaded, sound, windows, [number for number in batch if number not in encoded])
+        made |= {number: encoded.pop(number) for number in batch if number in encoded}
+        _in_full(loaded, sound, [(windows[number], made[number]) for number in batch], main, found)
     short = [window for number, window in enumerate(windows) if number not in full]
-    sounds = [clips.Clip(window.samples, language) for window in short]
-    for window, clip in zip(short, clips.recognise(sounds, model=model, share=share), strict=True):
-        segments.append(clip.segments[0].moved(window.joined.stretches[0].start))
-    return segments, lacking
+    found.segments += _as_clips(sound, short, sound.language, main)
+    return found
+
+
+def _read_alone(
+    loaded: WhisperModel, sound: _Sound, stretches: Sequence[Span], language: str, main: str
+) -> list[RecognisedSegment]:
+    """What is said in these stretches, in that language; in the main one where that is surer."""
+    known = replace(sound, language=language)
+    windows = [sound.window(Joined((stretch,))) for stretch in stretches]
+    found = _read(loaded, known, windows, {}, language).segments
+    doubtful = [one for one in found if one.log_probability < _DOUBTFUL_LOG_PROBABILITY]
+    if language == main or not doubtful:
+        return found
+    again = [stretch for stretch in stretches if any(stretch.start <= one.start < stretch.end for one in doubtful)]
+    for other in _read_alone(loaded, sound, again, main, main):
+        found = [
+            other if one.start == other.start and one.log_probability < other.log_probability else one for one in found
+        ]
+    return found
+
+
+def _as_clips(sound: _Sound, windows: Sequence[_Window], language: str | None, main: str) -> list[RecognisedSegment]:
+    """What is said in short windows; ``language``: None for the main one, or another that is certain."""
+    sounds = [clips.Clip(window.samples, language, main) for window in windows]
+    read = clips.recognise(sounds, model=sound.model, share=sound.share)
+    return [
+        clip.segments[0].moved(window.joined.stretches[0].start) for window, clip in zip(windows, read, strict=True)
+    ]
 
 
 def _in_full(
-    loaded: WhisperModel,
-    windows: Sequence[_Window],
-    numbers: Sequence[int],
-    encoded: dict[int, NDArray[np.floating[Any]]],
-    language: str,
-    size: int,
-) -> tuple[list[RecognisedSegment], list[Span]]:
-    """These windows, each in the model's full one. What is taken from ``encoded`` is removed from it."""
-    segments: list[RecognisedSegment] = []
-    lacking: list[Span] = []
-    for start in range(0, len(numbers), size):
-        batch = numbers[start : start + size]
-        made = _encoded(loaded, windows, [number for number in batch if number not in encoded], size)
-        parts = [made[number] if number in made else encoded.pop(number) for number in batch]
-        read = readings.read(loaded, readings.storage(np.stack(parts)), [language] * len(batch), FULL_FRAMES)
-        for number, part, reading in zip(batch, parts, read, strict=True):
-            window = windows[number]
-            timed = readings.with_words(loaded, reading, part, len(window.samples))
-            if len(window.joined.stretches) > 1:
-                found, left = _of_stretches(window, timed)
-                segments += found
-                lacking += left
-            else:
-                best = readings.best(loaded, part, len(window.samples), timed)
-                segments.append(best.segment(window.seconds, window.joined.stretches[0].start))
-            keepalive.beat()
-    return segments, lacking
+    loaded: WhisperModel, sound: _Sound, batch: Sequence[tuple[_Window, _Encoded]], main: str, found: _Found
+) -> None:
+    """Read these windows, each in the model's full one, in the main language; what is in others is to be read alone."""
+    read = []
+    for window, encoded in batch:
+        parted = [spoken.in_languages(pieces, main) for pieces in encoded.pieces]
+        if all(language == main for parts in parted for _, language in parts):
+            read.append((window, encoded.part))
+        else:
+            found.alone += [part for parts in parted for part in parts]
+    if not read:
+        return
+    parts = readings.storage(np.stack([part for _, part in read]))
+    for (window, part), reading in zip(
+        read, readings.read(loaded, parts, [main] * len(read), FULL_FRAMES), strict=True
+    ):
+        timed = readings.with_words(loaded, reading, part, len(window.samples))
+        if len(window.joined.stretches) > 1:
+            _of_stretches(window, timed, found)
+        else:
+            best = readings.best(loaded, part, len(window.samples), timed)
+            found.segments.append(best.segment(window.seconds, window.joined.stretches[0].start))
+            found.alone += [(rest, main) for rest in _rest(window, best, sound.spans)]
+        keepalive.beat()
 
 
-def _of_stretches(window: _Window, reading: Reading) -> tuple[list[RecognisedSegment], list[Span]]:
-    """What is said in each stretch, and those that are to be read alone: all if the reading is bad."""
+def _rest(window: _Window, reading: Reading, spans: Sequence[Span]) -> list[Span]:
+    """The speech that goes on for long after the last word of a reading."""
+    if reading.drop_reason or not reading.words or not readings.lacks(reading.words, window.seconds):
+        return []
+    (stretch,) = window.joined.stretches
+    last = stretch.start + reading.words[-1].end
+    unread = [span for span in spans if last + _AFTER_SECONDS < span.end <= stretch.end]
+    return [Span(max(unread[0].start, last), stretch.end)] if unread else []
+
+
+def _of_stretches(window: _Window, reading: Reading, found: _Found) -> None:
+    """What is said in each stretch; one with few words is to be read alone, and all are if the reading is bad."""
     stretches = window.joined.stretches
     if reading.drop_reason or readings.is_bad(reading, window.seconds):
-        return [], list(stretches)
-    segments: list[RecognisedSegment] = []
-    lacking: list[Span] = []
+        found.alone += [(stretch, reading.language) for stretch in stretches]
+        return
     for stretch, words in zip(stretches, window.joined.placed(reading.words), strict=True):
         if not words or readings.lacks(words, stretch.end):
-            lacking.append(stretch)
+            found.alone.append((stretch, reading.language))
         else:
             text = "".join(word.text for word in words)
-            segments.append(RecognisedSegment(text, stretch.start, stretch.end, reading.log_probability, tuple(words)))
-    return segments, lacking
+            found.segments.append(
+                RecognisedSegment(
+                    text,
+                    stretch.start,
+                    stretch.end,
+                    reading.log_probability,
+                    tuple(words),
+                    language=reading.language,
+                )
+            )

@@ -98,6 +98,7 @@ class Reading:
             log_probability=self.log_probability,
             words=self.words,
             dropped=self.drop_reason,
+            language=self.language,
         )
         return found.moved(start)
 
@@ -222,8 +223,6 @@ def best(loaded: WhisperModel, part: NDArray[np.floating[Any]], size: int, first
         (other,) = read(loaded, storage(part[np.newaxis]), [first.language], size // HOP, way)
         if repeats and way.timed and says_the_same(first.text, other.text):
             return replace(first, confirmed=True)
-        if way is _QUICK:
-            continue
         other = replace(other, language_probability=first.language_probability)
         other = with_words(loaded, other, part, size)
         if not is_bad(other, seconds) and other.text.strip():

@@ -333,11 +333,12 @@ class _Recognised:
     def _take(self, recognised: whisper.Recognised, offset: float, clock: media.Clock) -> None:
         if self.language is None:
             self.language, self.language_probability = recognised.language, recognised.language_probability
-        other = recognised.language if recognised.language != self.language else None
         for segment in recognised.segments:
             if segment.dropped:
                 self.dropped.append(_dropped(segment, offset, clock))
             else:
+                language = segment.language or recognised.language
+                other = language if language != self.language else None
                 found = sentences(segment.words, offset, language=other)
                 self.segments.extend(_on_clock(sentence, clock) for sentence in found)
 

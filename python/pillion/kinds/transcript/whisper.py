@@ -70,7 +70,10 @@ class RecognisedWord:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedSegment:
-    """The text of one window. ``dropped``: why it is dropped, ``no_speech`` or ``repetition``; empty if it is kept."""
+    """The text of one window. ``dropped``: why it is dropped, ``no_speech`` or ``repetition``; empty if it is kept.
+
+    ``language``: ISO 639-1.
+    """
 
     text: str
     start: float
@@ -78,6 +81,7 @@ class RecognisedSegment:
     log_probability: float
     words: tuple[RecognisedWord, ...]
     dropped: str = ""
+    language: str = ""
 
     def moved(self, seconds: float) -> RecognisedSegment:
         """The same, so much later."""
@@ -87,7 +91,7 @@ class RecognisedSegment:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The speech in some samples, with its language (ISO 639-1) and that language's probability."""
+    """The speech in some samples, with its main language (ISO 639-1) and that language's probability."""
 
     language: str
     language_probability: float
