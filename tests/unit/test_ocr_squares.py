@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from pillion.kinds.ocr.evidence import FILLED, with_squares
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.squares import FILLED, with_squares
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
 SIDE = 26

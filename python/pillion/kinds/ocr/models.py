@@ -10,6 +10,7 @@ import copy
 import functools
 import importlib.util
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -288,7 +289,7 @@ def named_languages(names: str | Sequence[str]) -> tuple[str, ...]:
     codes = {row.iso: row.code for row in reversed(rows) if row.iso}
     codes.update({row.code: row.code for row in rows}, auto=AUTO)
     for part in parts:
-        if part not in codes and not _is_variety(part):
+        if part not in codes and not _may_be_data(part):
             called = {row.name.casefold(): row.code for row in rows}.get(part.casefold())
             near = f"; did you mean '{called}'?" if called else nearest(part, list(codes)) or ":"
             raise UsageError(f"There is no language '{quoted(part)}'{near} 'pillion languages --all' lists them.")
@@ -312,10 +313,15 @@ def languages_setting(value: Any) -> str | None:
     return None
 
 
-def _is_variety(code: str) -> bool:
-    """Whether it may be data that nobody lists: of a script, or of a form of a language, such as ``deu_latf``."""
-    language, form, _ = code.partition("_")
-    return "/" in code or bool(form and any(known.partition("_")[0] == language for known in LANGUAGES))
+_MAY_BE_DATA = re.compile(r"[a-z]{3}(_[A-Za-z]+)*|[^/]+/[^/]+")
+
+
+def _may_be_data(code: str) -> bool:
+    """Whether it may be data that nobody lists: of a script, of a form such as ``deu_latf``, or one's own.
+
+    It need not be there now: a library does not fail to open because the disk with its data is not mounted.
+    """
+    return _MAY_BE_DATA.fullmatch(code) is not None
 
 
 def install_command(languages: Sequence[str]) -> str:

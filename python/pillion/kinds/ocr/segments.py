@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pillion.kinds.ocr.evidence import with_squares
 from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, inside
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.squares import with_squares
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
 
 if TYPE_CHECKING:
