@@ -259,14 +259,13 @@ def ocr(path: str | os.PathLike[str], *, languages: str | Sequence[str] = ("auto
     language.
     """
     from pillion.kinds.ocr.generator import PDF
-    from pillion.kinds.ocr.models import named_languages
     from pillion.kinds.ocr.recognise import recognise
 
     source = Path(path)
     mime = sniff(source)
     if registry.find(OCR, mime) is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"OCR reads images and PDFs, but this is {mime}")
-    return recognise(source, is_pdf=mime == PDF, languages=named_languages(languages))
+    return recognise(source, is_pdf=mime == PDF, languages=languages)
 
 
 @_typed

@@ -30,7 +30,7 @@ def tool() -> ModuleType:
     [
         ("photograph", 25, 88),
         ("search", 8, 42),
-        pytest.param("page", 14, 65, marks=pytest.mark.models),
+        pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 14, 36),
     ],

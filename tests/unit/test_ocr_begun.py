@@ -12,6 +12,7 @@ from PIL import Image
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.ocr import page
 from pillion.kinds.ocr import recognise as steps
 from pillion.kinds.ocr.layout import gray_of, print_of
 from pillion.readers.images.decode import opened
@@ -69,7 +70,7 @@ def test_a_page_that_cannot_be_drawn_keeps_nobody_waiting(
         raise ItemError(ErrorClass.CORRUPT, "broken")
 
     monkeypatch.setenv("OMP_THREAD_LIMIT", cores)
-    monkeypatch.setattr(steps, "drawn", fail)
+    monkeypatch.setattr(page, "_drawn", fail)
     with pytest.raises(ItemError, match="broken"):
         seen(media.page(dpi=110), tmp_path)
 

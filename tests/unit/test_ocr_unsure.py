@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from pillion.kinds.ocr import page
 from pillion.kinds.ocr import recognise as steps
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.page import RecognisedPage
@@ -133,4 +134,4 @@ def test_what_is_long_along_its_text_may_be_a_slip(height: int, may_be: bool, mo
 def test_what_is_mostly_one_gray_was_never_in_front_of_a_lens(ground: float, is_drawn: bool) -> None:
     gray = np.random.default_rng(1).integers(0, 256, (100, 100), np.uint8)
     gray[: round(100 * ground)] = 255
-    assert steps._is_drawn(gray) == is_drawn
+    assert page.is_drawn(gray) == is_drawn

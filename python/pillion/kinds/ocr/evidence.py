@@ -373,7 +373,14 @@ _DARK = 0.95
 _CORNER = 0.15
 _IN_CORNER = 0.5
 """So is most of its corners, of such a part of its sides: a round bullet has none."""
-_LEAST_CONTRAST = 40.0
+_FROM_GROUND = 40.0
+"""Where the darkest is less far from the ground, nothing is said of squares."""
+
+
+def ink_level(gray: Gray, least: float) -> float | None:
+    """The gray between the ground and the darkest hundredth; None where these are less than ``least`` apart."""
+    ground, darkest = float(np.median(gray)), float(np.percentile(gray, 1))
+    return None if ground - darkest < least else (ground + darkest) / 2
 
 
 class Square(enum.Enum):
@@ -387,11 +394,10 @@ def with_squares(gray: Gray, text: RecognisedText) -> RecognisedText:
     """The text of a picture with its squares as such."""
     if not any(_may_be(line.words[number : number + 1]) for line in text.lines for number in range(len(line.words))):
         return text
-    some = gray[::8, ::8]
-    ground, darkest = float(np.median(some)), float(np.percentile(some, 1))
-    if ground - darkest < _LEAST_CONTRAST:
+    level = ink_level(gray[::8, ::8], _FROM_GROUND)
+    if level is None:
         return text
-    found = [_with_squares(gray, line, (ground + darkest) / 2) for line in text.lines]
+    found = [_with_squares(gray, line, level) for line in text.lines]
     return replace(text, lines=tuple(line for line in found if line.words))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class OcrGenerator:
 
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
-        languages = models.languages_in(settings)
+        languages = models.named_languages(_languages(settings))
         model = models.languages_identity(languages, settings.get("tessdata"))
         engine = _engine(settings)
         photographs = _of_photographs(engine) if mime != PDF or engine == AUTO else {}
@@ -58,7 +58,7 @@ class OcrGenerator:
         result = recognise(
             request.source,
             is_pdf=request.mime == PDF,
-            languages=models.languages_in(request.settings),
+            languages=_languages(request.settings),
             tessdata=request.settings.get("tessdata"),
             engine=_engine(request.settings),
             passwords=request.settings.get(PDF_PASSWORDS),
@@ -68,6 +68,11 @@ class OcrGenerator:
         data = result.to_json().encode()
         mark = SidecarMark.PARTIAL if result.partial else None
         return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data, mark=mark),)
+
+
+def _languages(settings: Mapping[str, Any]) -> Sequence[str]:
+    named: Sequence[str] = settings.get("languages") or (AUTO,)
+    return named
 
 
 def _engine(settings: Mapping[str, Any]) -> str:
@@ -86,4 +91,4 @@ def read_now(path: Path, mime: str, settings: Mapping[str, Any]) -> bytes:
     """The text of a file, as the bytes of a sidecar, also where there is none. Raises ItemError."""
     from pillion.kinds.ocr.recognise import recognise
 
-    return recognise(path, is_pdf=mime == PDF, languages=models.languages_in(settings)).to_json().encode()
+    return recognise(path, is_pdf=mime == PDF, languages=_languages(settings)).to_json().encode()

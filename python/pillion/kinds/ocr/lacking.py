@@ -17,7 +17,7 @@ from pillion.readers.pdf import document
 def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     """For files of a type, in the languages and with the engine of these settings."""
     engine = settings.get("engine") or AUTO
-    recogniser = Recognisers(models.languages_in(settings), settings.get("tessdata"))
+    recogniser = Recognisers(settings.get("languages") or (AUTO,), settings.get("tessdata"))
     checks: list[Check] = [lambda: extras.missing("ocr", "pictures of text", "numpy")]
     if engine != "rapidocr" or mime == "application/pdf":
         checks += [installed_engine, slow(recogniser.load)]

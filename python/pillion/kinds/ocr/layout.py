@@ -205,6 +205,11 @@ def _on_background(gray: Gray, alpha: NDArray[np.uint8]) -> Gray:
     return mixed.astype(np.uint8)
 
 
+def print_gray_of(pixels: NDArray[np.uint8]) -> Gray:
+    """Gray pixels of RGB or RGBA, shape (H, W, 3 or 4), dark on light."""
+    return dark_on_light(gray_of(pixels))
+
+
 def dark_on_light(gray: Gray) -> Gray:
     """The picture, inverted if most of it is dark: white text on black is recognised better and faster so."""
     return 255 - gray if float(np.median(gray[::4, ::4])) < _DARK else gray

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -296,9 +296,13 @@ def named_languages(names: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(codes.get(part, part) for part in parts)
 
 
-def languages_in(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The languages of a job's settings, as :func:`named_languages` gives them."""
-    return named_languages(settings.get("languages") or (AUTO,))
+def languages_here(names: str | Sequence[str], explicit: str | None = None) -> tuple[tuple[str, ...], list[str]]:
+    """The codes of :func:`named_languages`, and with ``auto`` among them the languages that are installed.
+
+    Raises UsageError.
+    """
+    languages = named_languages(names)
+    return languages, installed_languages(explicit) if AUTO in languages else []
 
 
 def languages_setting(value: Any) -> str | None:

@@ -10,10 +10,11 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pillion import _core
 from pillion.kinds.ocr import evidence, layout, ruled, tesseract
@@ -28,8 +29,8 @@ from pillion.kinds.ocr.layout import (
     PreparedImage,
     dark_on_light,
     enlarged,
-    gray_of,
     prepared,
+    print_gray_of,
     turned,
     turned_back,
 )
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 else:
     from pillion.extras import lazy_numpy as np
+
+T = TypeVar("T")
 
 
 class PictureSource(Protocol):
@@ -141,7 +144,7 @@ class ImageSource:
         """See :class:`PageSource`."""
         if self.drawn is not None and scale == self.first_scale:
             return dark_on_light(self.drawn)
-        gray = dark_on_light(gray_of(self.picture.pixels(self._side(scale))))
+        gray = print_gray_of(self.picture.pixels(self._side(scale)))
         return gray if scale <= 1 else enlarged(gray, round(self.size[0] * scale), round(self.size[1] * scale))
 
     @property
@@ -216,15 +219,56 @@ class Begun:
     laid_out: LaidOut | None = None
 
 
-def drawn(source: PageSource) -> Gray:
-    """The pixels of a page at its first scale."""
+def begin(source: PageSource) -> Begun:
+    """A page drawn and looked at."""
+    return _looked_at(_drawn(source))
+
+
+def begin_beside(
+    picture: PictureSource, recognisers: PageRecogniser, looks: Callable[[ImageSource], T]
+) -> tuple[Begun, T]:
+    """The page of a whole picture begun, and what ``looks`` finds of it meanwhile, on a free core. Raises ItemError.
+
+    One that was never in front of a lens is laid out as well, while that core looks at it: it is no photograph, and
+    seldom has to be turned first.
+    """
+    source = ImageSource.of(picture)
+    given: Future[Gray | None] = Future()
+
+    def look() -> tuple[T, list[tuple[_core.Look, layout.Print]]]:
+        with part("look"):
+            found = looks(source)
+            gray = given.result()
+            return found, [] if gray is None else [(_core.look(gray), layout.print_of(gray))]
+
+    with beside(look, tesseract.MAX_THREADS) as other:
+        try:
+            gray = _drawn(source)
+            to_lay_out = is_drawn(gray)
+        except BaseException as error:
+            given.set_exception(error)
+            raise
+        given.set_result(gray if to_lay_out else None)
+        if not to_lay_out:
+            begun = _looked_at(gray)
+            return begun, other.result()[0]
+        with part("layout"):
+            analysis = recognisers.analyse_layout(gray)
+        found, [(profile, in_print)] = other.result()
+    return Begun(gray, profile, (analysis, lambda: in_print)), found
+
+
+def is_drawn(gray: Gray) -> bool:
+    """Whether most of a picture is the very same gray, as the ground of a page that was never in front of a lens."""
+    return int(_core.gray_histogram(gray).max()) > gray.size / 2
+
+
+def _drawn(source: PageSource) -> Gray:
     with part("draw"):
         return source.gray(source.first_scale)
 
 
-def begin(source: PageSource) -> Begun:
-    """A page drawn and looked at."""
-    gray = drawn(source)
+def _looked_at(gray: Gray) -> Begun:
     with part("look"):
         return Begun(gray, _core.look(gray))
 

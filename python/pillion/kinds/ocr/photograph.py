@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.known import confirmed, respaced, sure_text
-from pillion.kinds.ocr.layout import dark_on_light, gray_of
+from pillion.kinds.ocr.layout import print_gray_of
 from pillion.kinds.ocr.page import PictureSource, RecognisedPage
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
@@ -88,7 +88,7 @@ class LevelPrint:
 
     def gray(self) -> NDArray[np.uint8]:
         """The picture, dark on light."""
-        return dark_on_light(gray_of(self.picture))
+        return print_gray_of(self.picture)
 
 
 def level_print(source: PictureSource, small_print: Sequence[Region]) -> LevelPrint:

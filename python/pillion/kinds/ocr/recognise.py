@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,10 +26,9 @@ from pillion.kinds.ocr.known import as_text, known_in, words_in
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Gray,
-    Print,
     dark_on_light,
     gray_of,
-    print_of,
+    print_gray_of,
 )
 from pillion.kinds.ocr.order import are_unspaced
 from pillion.kinds.ocr.page import (
@@ -39,7 +37,8 @@ from pillion.kinds.ocr.page import (
     PageSource,
     PictureSource,
     RecognisedPage,
-    drawn,
+    begin_beside,
+    is_drawn,
     part,
     recognise_page,
 )
@@ -77,12 +76,13 @@ def recognise(
     path: Path,
     *,
     is_pdf: bool,
-    languages: Sequence[str],
+    languages: str | Sequence[str],
     tessdata: str | None = None,
     engine: str = AUTO,
     passwords: str | None = None,
 ) -> OcrResult:
-    """The text of a file; pages without lines where there is none. Raises ItemError.
+    """The text of a file; pages without lines where there is none. Raises ItemError; UsageError for what is no
+    language.
 
     ``engine``: the one for images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image, or the page
     of a PDF that is one.
@@ -212,7 +212,7 @@ def _print_in(picture: PictureSource) -> LevelPrint | None:
     """Its lines, found without a network; None where there is little print."""
     with part("layout"):
         pixels = picture.pixels(LARGEST_SIDE)
-        places = lines_of_slip(dark_on_light(gray_of(pixels)))
+        places = lines_of_slip(print_gray_of(pixels))
         return level_print_in(picture, pixels, places) if places else None
 
 
@@ -281,44 +281,15 @@ def _seen(picture: PictureSource, recognisers: Recognisers, *, photographs: bool
     """What the picture shows, by its pixels at one size. ``photographs``: whether those are read by themselves.
 
     Else that size is the one at which the page is laid out, so that nothing is decoded twice. Where photographs are
-    read, the page is drawn meanwhile: most pictures of text are pages. One that was never in front of a lens is laid
-    out as well while a free core looks at it: it is no photograph, and seldom has to be turned first.
+    read, the page is begun meanwhile: most pictures of text are pages.
     """
-    whole = ImageSource.of(picture)
     if not photographs:
+        whole = ImageSource.of(picture)
         return _shown(whole, whole.first_side, photographs=False)
     if picture.width * picture.height > _LARGE_PIXELS:
-        return _shown(whole, _PROFILE_SIDE, photographs=True)
-    to_look_at: Future[Gray | None] = Future()
-    with beside(partial(_looked_at, whole, to_look_at), tesseract.MAX_THREADS) as looked_at:
-        try:
-            gray = drawn(whole)
-            is_drawn = _is_drawn(gray)
-        except BaseException as error:
-            to_look_at.set_exception(error)
-            raise
-        to_look_at.set_result(gray if is_drawn else None)
-        if is_drawn:
-            with part("layout"):
-                analysis = recognisers.analyse_layout(gray)
-            seen, found = looked_at.result()
-            begun = found and Begun(gray, found[0], (analysis, lambda: found[1]))
-        else:
-            with part("look"):
-                begun = Begun(gray, _core.look(gray))
-            seen, _ = looked_at.result()
+        return _shown(ImageSource.of(picture), _PROFILE_SIDE, photographs=True)
+    begun, seen = begin_beside(picture, recognisers, partial(_shown, side=_PROFILE_SIDE, photographs=True))
     return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun)
-
-
-def _looked_at(whole: ImageSource, gray: Future[Gray | None]) -> tuple[_Seen, tuple[_core.Look, Print] | None]:
-    """What the picture shows; and what ``gray`` looks like, its pixels at the first scale, with the print in it.
-
-    These come from another thread, if they are to be looked at in this one.
-    """
-    with part("look"):
-        seen = _shown(whole, _PROFILE_SIDE, photographs=True)
-        pixels = gray.result()
-        return seen, None if pixels is None else (_core.look(pixels), print_of(pixels))
 
 
 def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
@@ -328,12 +299,7 @@ def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
     sheet = _sheet_of_print(whole.picture, pixels, gray)
     if not photographs:
         return _Seen(sheet, whole=replace(whole, drawn=gray))
-    return _Seen(sheet, not _core.look(gray).is_paper and not _is_drawn(gray), whole)
-
-
-def _is_drawn(gray: Gray) -> bool:
-    """Whether most of a picture is the very same gray, as the ground of a page that was never in front of a lens."""
-    return int(_core.gray_histogram(gray).max()) > gray.size / 2
+    return _Seen(sheet, not _core.look(gray).is_paper and not is_drawn(gray), whole)
 
 
 def _sheet_of_print(picture: PictureSource, pixels: NDArray[np.uint8], gray: Gray) -> Sheet | None:

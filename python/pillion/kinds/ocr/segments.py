@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.evidence import with_squares
+from pillion.kinds.ocr.evidence import ink_level, with_squares
 from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, inside
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
@@ -422,11 +422,10 @@ def is_read_in_part(segment: Segment, text: RecognisedText) -> bool:
     The engine lays out a segment once more, and may take the spaces of a few lines below each other for gaps between
     columns: it cuts through words then, and loses pieces.
     """
-    some = segment.gray[::2, ::2]
-    ground, darkest = float(np.median(some)), float(np.percentile(some, 1))
-    if ground - darkest < _LEAST_CONTRAST:
+    level = ink_level(segment.gray[::2, ::2], _LEAST_CONTRAST)
+    if level is None:
         return False
-    ink = segment.gray < (ground + darkest) / 2
+    ink = segment.gray < level
     words = np.array([word.box for line in text.lines for word in line.words], np.float64).reshape(-1, 4)
     on_lines, on_words = _mask_of(segment.lines, ink.shape) & ink, _mask_of(words, ink.shape)
     every, lost = int(on_lines.sum()), on_lines & ~on_words

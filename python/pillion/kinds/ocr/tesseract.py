@@ -599,9 +599,10 @@ class Recognisers:
     English or the first installed one; and then, if that is not its language, in the installed one that is.
     """
 
-    def __init__(self, languages: Sequence[str], tessdata: str | None) -> None:
+    def __init__(self, names: str | Sequence[str], tessdata: str | None) -> None:
+        """``names``: of languages, see :func:`pillion.kinds.ocr.models.named_languages`. Raises UsageError."""
         self._tessdata = tessdata
-        installed = models.installed_languages(tessdata) if AUTO in languages else []
+        languages, installed = models.languages_here(names, tessdata)
         self.languages = first_languages(languages, installed)
         """Those to begin with, the main one first."""
         self._more = tuple(code for code in installed if code not in (*self.languages, *models.VERTICAL_CODES))
