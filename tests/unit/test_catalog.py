@@ -600,3 +600,13 @@ def test_a_folder_that_one_machine_does_not_see_is_offline_there_alone_on_a_serv
     with database.write() as connection:
         catalog_locations.end_offline(connection, 1)
         assert gates.offline_locations(connection) == set()
+
+
+def test_a_connection_that_is_in_use_when_its_catalog_is_closed_is_closed_at_its_end(database: Database) -> None:
+    with database.read() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        database.close()
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    with pytest.raises(Exception, match="closed"):
+        driver.execute("SELECT 1")

@@ -364,8 +364,9 @@ class Database:
         return CatalogError(f"{self.name} is a file: no server has a second catalog beside it.")
 
     def close(self) -> None:
-        """Close every connection. Every later transaction raises LibraryClosedError."""
+        """Close every connection, one that is in use at its end. Every later transaction raises LibraryClosedError."""
         self.read = self.write = self.share = partial(_refused_after_close, self._library)
+        sa.event.listen(self._engine.pool, "checkin", _close_returned)
         self._engine.dispose()
         with self._glancing:
             self._is_closed = True
@@ -379,6 +380,11 @@ def _refused() -> AbstractContextManager[sa.Connection]:
 
 def _refused_after_close(root: str) -> AbstractContextManager[sa.Connection]:
     raise LibraryClosedError(f"The library {root} was closed; open it again with Library.open.")
+
+
+def _close_returned(_connection: object, entry: sa.pool.ConnectionPoolEntry) -> None:
+    """What was in use when its pool was disposed of would else stay open until garbage is collected."""
+    entry.invalidate()
 
 
 _open: WeakSet[Database] = WeakSet()
