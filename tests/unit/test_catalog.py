@@ -28,7 +28,7 @@ from pillion.catalog.locations import EntryRow
 from pillion.catalog.opening import open_database
 from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
-from pillion.catalog.tables import jobs, metadata, sidecars
+from pillion.catalog.tables import jobs, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.index.wants import wanted
 from pillion.job import JobState, Urgency, job_done, job_failed_once, job_held_back
@@ -69,20 +69,36 @@ def _states(database: Database) -> dict[tuple[str, str], str]:
 
 
 def _definitions(connection: sa.Connection) -> dict[str, list[str]]:
-    """Name of a table or index -> the lines of its definition, sorted: constraints may stand in any order."""
-    query = "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+    """Name of a table, index or view -> the lines of its definition, sorted: constraints may stand in any order."""
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"
     rows = connection.exec_driver_sql(query).all()
     return {name: sorted(line.strip().removesuffix(",") for line in sql.splitlines()) for name, sql in rows}
 
 
-def test_the_migrations_lead_to_the_tables_in_the_code(sqlite_catalog: Database) -> None:
-    engine = sa.create_engine("sqlite://")
-    with sqlite_catalog.read() as connection, engine.connect() as expected:
-        metadata.create_all(expected)
-        migrated = _definitions(connection)
-        del migrated["alembic_version"]
-        assert migrated == _definitions(expected)
-        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
+def test_the_migrations_lead_to_the_tables_of_a_new_catalog(sqlite_catalog: Database, tmp_path: Path) -> None:
+    migrated = Database(tmp_path / "migrated.sqlite")
+    catalog_database._migrate(migrated, None)
+    with sqlite_catalog.read() as connection, migrated.read() as expected:
+        assert _definitions(connection) == _definitions(expected)
+        assert len(_definitions(connection)) > 30
+        for made in (connection, expected):
+            assert made.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
+    migrated.close()
+
+
+def test_a_catalog_that_another_made_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:
+    """Both found none: the other made its own first, once the same, and once as a newer Pillion does."""
+    for newer in (False, True):
+        path = tmp_path / f"{newer}.sqlite"
+        ours, other = Database(path), Database(path)
+        assert not ours.exists()
+        other.prepare()
+        if newer:
+            with other.write() as connection:
+                connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        assert catalog_database._create(ours) == ("9999" if newer else HEAD)
+        ours.close()
+        other.close()
 
 
 def test_the_tables_on_postgresql_are_those_on_sqlite(sqlite_catalog: Database, postgres_url: str) -> None:

@@ -25,7 +25,7 @@ from psycopg.types.string import StrDumper, StrDumperUnknown
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from pillion.catalog.database import BUSY_TIMEOUT_S, Database
+from pillion.catalog.database import BUSY_TIMEOUT_S, COMPILED, Database
 from pillion.catalog.tables import metadata
 from pillion.errors import (
     CatalogError,
@@ -88,7 +88,7 @@ class Postgres(Database):
             max_overflow=8,
             # After a restart of the server the old connections are exchanged, and nobody notices.
             pool_pre_ping=True,
-            execution_options={"preserve_rowcount": True},
+            execution_options={"preserve_rowcount": True, "compiled_cache": COMPILED},
         )
         _, self._arguments = engine.dialect.create_connect_args(address)
         name = url.set(drivername="postgresql").render_as_string(hide_password=True)

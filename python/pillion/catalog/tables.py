@@ -2,7 +2,7 @@
 
 Times are seconds since 1970 as floats, given by the caller. Paths are bytes, because file names are. Conditions of
 indexes are given only for SQLite here, because those for PostgreSQL would load its dialect in every process; the
-migrations, which create the indexes, give both.
+migrations, which create the indexes there, give both. A new catalog in a file is made of these tables.
 """
 
 from __future__ import annotations
@@ -494,3 +494,20 @@ TAKEN_FOR_TEXT = (
     " ELSE contents.mime END"
 )
 """The same for statements that are written as text."""
+
+AVAILABILITY = (
+    "CREATE VIEW sidecar_availability AS"
+    " SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, meta.value AS device_uuid, 1 AS has,"
+    " sidecars.size, sidecars.checksum, sidecars.updated_at AS last_seen_at, NULL AS peer"
+    " FROM sidecars JOIN meta ON meta.key = 'device' WHERE sidecars.status = 'ready'"
+    " UNION ALL SELECT theirs.content_uuid, theirs.kind, theirs.variant, peers.device_uuid, 1,"
+    " theirs.size, theirs.checksum, peers.seen_at, peers.name"
+    " FROM peer_differences AS theirs JOIN peers ON peers.name = theirs.peer WHERE theirs.recipe IS NOT NULL"
+    " UNION ALL SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, peers.device_uuid, 1,"
+    " sidecars.size, sidecars.checksum, peers.seen_at, peers.name"
+    " FROM peers JOIN sidecars ON sidecars.status = 'ready' AND sidecars.updated_at <= peers.seen_at"
+    " WHERE NOT EXISTS (SELECT 1 FROM peer_differences AS theirs WHERE theirs.peer = peers.name"
+    " AND theirs.content_uuid = sidecars.content_uuid AND theirs.kind = sidecars.kind"
+    " AND theirs.variant = sidecars.variant)"
+)
+"""Makes the view ``sidecar_availability``."""
