@@ -11,7 +11,7 @@ from PIL import Image
 
 import pillion
 from pillion import _core
-from pillion.catalog import facts as catalog_facts
+from pillion.catalog.contents import facts_of
 from pillion.library.timeline import Chosen
 from tests.support.program import run, run_json
 
@@ -181,4 +181,4 @@ def test_deleted_contents_leave_no_facts(library: pillion.Library, folder: Path)
     library.maintenance.cleanup(older_than_days=0)
     assert library.content_info(uuid) is None
     with library._database.read() as connection:
-        assert catalog_facts.facts_of(connection, [uuid]) == {}
+        assert facts_of(connection, [uuid]) == {}

@@ -22,6 +22,7 @@ from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.contents import sources_of
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
 from pillion.catalog.failures import FailedTry
 from pillion.catalog.locations import EntryRow
@@ -583,7 +584,7 @@ def test_each_machine_has_its_own_folder_for_a_location(database: Database, monk
         (location,) = catalog_locations.list_locations(connection)
         assert (location.path, location.shared) == (b"/mnt/theirs", b"/photos")
         assert catalog_locations.roots_of(connection, location.id) == {"other": b"/mnt/theirs"}
-        assert catalog_locations.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
+        assert sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
     assert _claim(database, token="b")[0].sources == ((b"/mnt/theirs/0", 1, 1),)
     with database.write() as connection:
         assert catalog_locations.forget_location(connection, location.id, 1.0) == 1

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from pillion.catalog import facts as catalog_facts
 from pillion.catalog import locations as catalog_locations
+from pillion.catalog.contents import facts_of
 from pillion.catalog.database import Database
 from pillion.catalog.locations import EntryRow
 from pillion.catalog.tables import contents
@@ -90,7 +90,7 @@ def test_facts_that_are_read_by_newer_rules_take_the_place_of_older_ones(databas
     _record(database, _row("b", 1, 300, FileFacts(version=3)))
     assert _shown(database) == {1: 300}
     with database.read() as connection:
-        assert catalog_facts.facts_of(connection, [_uuid(1)])[_uuid(1)].make == "New"
+        assert facts_of(connection, [_uuid(1)])[_uuid(1)].make == "New"
 
 
 def test_facts_that_this_version_does_not_know_are_left_out() -> None:

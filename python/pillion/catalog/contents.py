@@ -1,21 +1,80 @@
-"""Contents: orphans, which no file has any more, those of which nothing is made, and the hashes of pictures."""
+"""Contents: the files that have them, what they say of themselves, and which are parts of others; orphans, which no
+file has any more; those of which nothing is made; and the hashes of pictures.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.locations import sources_of
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.sidecars import note_gone
 from pillion.catalog.statements import IN_LIMIT, INSERTS, STREAMED, chunks
-from pillion.catalog.tables import TAKEN_FOR, contents, entries, facts, failures, jobs, meta, sidecars
+from pillion.catalog.tables import ROOT, TAKEN_FOR, contents, entries, facts, failures, jobs, locations, meta, sidecars
+from pillion.facts import MediaFacts
 from pillion.model import UNKNOWN, PictureHashes
+
+# what is known of them ------------------------------------------------------------------------------------------------
+
+
+def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:
+    """The files that have each content now: absolute path, size, mtime_ns; each path once, in order."""
+    found: dict[str, dict[bytes, tuple[int, int]]] = {}
+    for some in chunks(list(content_uuids)):
+        query = (
+            sa.select(entries.c.content_uuid, ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns)
+            .join(locations, locations.c.id == entries.c.location_id)
+            .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
+            .order_by(entries.c.content_uuid, locations.c.id, entries.c.path)
+        )
+        for uuid, root, path, size, mtime_ns in connection.execute(query):
+            absolute = root.rstrip(b"/") + b"/" + path
+            found.setdefault(uuid, {})[absolute] = (size, mtime_ns)
+    return {uuid: [(path, *stat) for path, stat in paths.items()] for uuid, paths in found.items()}
+
+
+def facts_of(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, MediaFacts]:
+    """What is known of these contents; those of which nothing is known are left out.
+
+    What a ``.xmp`` file beside a photograph says counts before what the photograph says.
+    """
+    found: dict[str, MediaFacts] = {}
+    for some in chunks(content_uuids):
+        query = sa.select(facts.c.content_uuid, facts.c.body).where(facts.c.content_uuid.in_(some))
+        found.update((row[0], MediaFacts.of(row[1])) for row in connection.execute(query))
+        beside = (
+            sa.select(contents.c.part_of, facts.c.body)
+            .join(facts, facts.c.content_uuid == contents.c.content_uuid)
+            .where(contents.c.part_of.in_(some), contents.c.mime.like("text/%"))
+            .order_by(contents.c.content_uuid)
+        )
+        for uuid, body in connection.execute(beside):
+            found[uuid] = found.get(uuid, MediaFacts()).corrected(MediaFacts.of(body))
+    return found
+
+
+def parts_of(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, list[str]]:
+    """Content -> the contents that are parts of it, such as the film of a Live Photo, in order."""
+    found: dict[str, list[str]] = {}
+    for some in chunks(content_uuids):
+        query = sa.select(contents.c.part_of, contents.c.content_uuid).where(contents.c.part_of.in_(some))
+        for whole, part in connection.execute(query.order_by(contents.c.content_uuid)):
+            found.setdefault(whole, []).append(part)
+    return found
+
+
+def whole_of(connection: sa.Connection, content_uuid: str) -> str | None:
+    """The content of which this one is a part; None for one that stands for itself."""
+    return connection.scalar(sa.select(contents.c.part_of).where(contents.c.content_uuid == content_uuid))
+
+
+# of which there is no file --------------------------------------------------------------------------------------------
+
 
 RECONCILED_GRACE_S = 30 * 86400.0
 """After a reconcile it is not known which files have a content until they are indexed again. For this long none counts

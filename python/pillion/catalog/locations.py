@@ -1,5 +1,9 @@
-"""Locations, the watched folders of a library, as this machine sees them, and the files that indexing found in them:
-their entries, the contents that they have, and the totals of folders.
+"""Locations, the watched folders of a library, as this machine sees them, and what indexing found in them: entries, the
+contents that these have, with what they say of themselves and their places in the timeline, and the totals of folders.
+
+``contents.shown_at`` is the clock time that the capture date shows, so that a day on a journey is one day; for a
+content without one, the time of its oldest file. It is NULL while no file has the content, and for a part of another
+one. It is kept in the transaction that changes the files, so a page of the timeline is a range of one index.
 """
 
 from __future__ import annotations
@@ -12,16 +16,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pillion.catalog.contents import facts_of
 from pillion.catalog.events import append_events
-from pillion.catalog.facts import gone_among, held_at, held_in, record_contents, redate
-from pillion.catalog.statements import INSERTS, STREAMED, ForRows, chunks
+from pillion.catalog.statements import INSERTS, STREAMED, ForRows, chunks, prepared
 from pillion.catalog.tables import (
     IDENTITY,
     NAMES,
     OFFLINE,
     OFFLINE_SINCE,
     ROOT,
+    contents,
     entries,
+    facts,
     folders,
     location_hosts,
     locations,
@@ -29,7 +35,7 @@ from pillion.catalog.tables import (
     pauses,
 )
 from pillion.events import Changed
-from pillion.facts import FileFacts
+from pillion.facts import FileFacts, MediaFacts, taken_ms
 from pillion.machine import host_name
 
 EXTERNAL_ROOT = b"/"
@@ -132,10 +138,10 @@ def forget_location(connection: sa.Connection, location_id: int, now: float) -> 
     here = entries.c.location_id == location_id
     query = sa.select(sa.func.count()).select_from(entries).where(here, entries.c.removed_at.is_(None))
     number = connection.execute(query).scalar_one()
-    held = held_in(connection, location_id)
+    held = _held_in(connection, location_id)
     for table in (entries, folders, pauses, location_hosts):
         connection.execute(sa.delete(table).where(table.c.location_id == location_id))
-    redate(connection, held)
+    _redate(connection, held)
     connection.execute(sa.delete(meta).where(meta.c.key == f"queueing:{location_id}"))
     connection.execute(sa.delete(locations).where(locations.c.id == location_id))
     tell_changed(connection, number, held, now)
@@ -178,12 +184,12 @@ def record_entries(
     if not rows:
         return
     paths = [row.path for row in rows if replaced is None or row.path in replaced]
-    before = held_at(connection, location_id, paths) if paths else []
-    record_contents(connection, [row for row in rows if row.content_uuid is not None], now)
+    before = _held_at(connection, location_id, paths) if paths else []
+    _record_contents(connection, [row for row in rows if row.content_uuid is not None], now)
     values = [(location_id, *_identity(row), None, 0, row.ctime_ns) for row in rows]
     connection.exec_driver_sql(_RECORD_ENTRIES[connection.dialect.name], values)
     if before:
-        redate(connection, before)
+        _redate(connection, before)
     tell_changed(connection, len(rows), before, now)
 
 
@@ -192,12 +198,74 @@ _identity = attrgetter(*_IDENTITY)
 _ANEW = (*_IDENTITY[1:], "removed_at", "queued", "ctime_ns")
 
 
-def _replacing(insert: Any) -> Any:
+def _entry_replaced(insert: Any) -> Any:
     replaced = {name: insert.excluded[name] for name in _ANEW}
     return insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replaced)
 
 
-_RECORD_ENTRIES = ForRows(entries, ("location_id", "path", *_ANEW), _replacing)
+_RECORD_ENTRIES = ForRows(entries, ("location_id", "path", *_ANEW), _entry_replaced)
+
+
+_COLUMNS = ("content_uuid", "hash", "size", "mime", "created_at", "shown_at", "taken_at", "facts_version")
+
+
+def _record_contents(connection: sa.Connection, rows: Sequence[EntryRow], now: float) -> None:
+    """Add the contents of files that are there, with their places in the timeline, and what they say of themselves."""
+    if not rows:
+        return
+    connection.exec_driver_sql(_RECORD[connection.dialect.name], [_content(row, now) for row in rows])
+    bodies = {row.content_uuid: row.facts.body for row in rows if row.content_uuid and row.facts and row.facts.body}
+    _record_bodies(connection, bodies)
+
+
+def _dated(insert: Any) -> Any:
+    """What is known of a content already changes where facts were read by newer rules, or a file of it is older."""
+    table, new = contents.c, insert.excluded
+    read_anew = new.facts_version > table.facts_version
+    taken_at = sa.case((read_anew, new.taken_at), else_=table.taken_at)
+    earliest = sa.case((table.shown_at < new.shown_at, table.shown_at), else_=new.shown_at)
+    dated = sa.or_(sa.and_(read_anew, new.taken_at.is_not(None)), sa.and_(read_anew, table.taken_at.is_not(None)))
+    shown_at = sa.case(
+        (table.part_of.is_not(None), sa.null()),
+        (dated, new.shown_at),
+        else_=sa.func.coalesce(taken_at, earliest),
+    )
+    moved = sa.and_(table.part_of.is_(None), sa.or_(table.shown_at.is_(None), new.shown_at < table.shown_at))
+    return insert.on_conflict_do_update(
+        index_elements=["content_uuid"],
+        set_={
+            "shown_at": shown_at,
+            "taken_at": taken_at,
+            "facts_version": sa.case((read_anew, new.facts_version), else_=table.facts_version),
+        },
+        where=sa.or_(read_anew, moved),
+    )
+
+
+_RECORD = ForRows(contents, _COLUMNS, _dated)
+
+
+def _content(row: EntryRow, now: float) -> tuple[object, ...]:
+    taken_at = row.facts.taken_at if row.facts is not None else None
+    version = row.facts.version if row.facts is not None else 0
+    shown_at = _shown_at_of(row.mtime_ns) if taken_at is None else taken_at
+    return (row.content_uuid, row.hash, row.size, row.mime, now, shown_at, taken_at, version)
+
+
+def _record_bodies(connection: sa.Connection, bodies: Mapping[str, str]) -> None:
+    """Store the facts of contents, in place of what is stored."""
+    if bodies:
+        connection.exec_driver_sql(_RECORD_BODIES[connection.dialect.name], sorted(bodies.items()))
+
+
+def _body_replaced(insert: Any) -> Any:
+    changed = facts.c.body != insert.excluded.body
+    return insert.on_conflict_do_update(
+        index_elements=["content_uuid"], set_={"body": insert.excluded.body}, where=changed
+    )
+
+
+_RECORD_BODIES = ForRows(facts, ("content_uuid", "body"), _body_replaced)
 
 
 def note_names(connection: sa.Connection) -> None:
@@ -211,10 +279,205 @@ def note_names(connection: sa.Connection) -> None:
 def tell_changed(connection: sa.Connection, files: int, held: Sequence[str], now: float) -> None:
     """Note and tell that so many files changed, which had the contents ``held`` before."""
     note_names(connection)
-    gone = gone_among(connection, held) if held else []
+    gone = _gone_among(connection, held) if held else []
     some = list(chunks(gone)) if gone else [()]
     told = [Changed(files=0 if at else files, gone=tuple(part)) for at, part in enumerate(some)]
     append_events(connection, told, now)
+
+
+# places in the timeline -----------------------------------------------------------------------------------------------
+
+
+def _shown_at_of(mtime_ns: int) -> int:
+    """A file's time in ms since 1970."""
+    return mtime_ns // 1_000_000
+
+
+def _redate(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
+    """Set the places of these contents anew, after their files changed. What went is no part and has no parts."""
+    for some in chunks(content_uuids):
+        here = contents.c.content_uuid.in_(some)
+        _place(connection, here)
+        gone = sa.select(contents.c.content_uuid).where(here, ~_present())
+        parts = sa.or_(contents.c.part_of.in_(gone), sa.and_(here, contents.c.part_of.is_not(None), ~_present()))
+        freed = connection.execute(sa.select(contents.c.content_uuid, contents.c.part_of).where(parts)).all()
+        if freed:
+            which = contents.c.content_uuid.in_([part for part, _ in freed])
+            connection.execute(sa.update(contents).where(which).values(part_of=None))
+            _place(connection, which)
+            _retake(connection, sorted({whole for _, whole in freed}))
+
+
+def _gone_among(connection: sa.Connection, content_uuids: Sequence[str]) -> list[str]:
+    """Those of these contents that no file has."""
+    found: list[str] = []
+    for some in chunks(content_uuids):
+        query = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some), ~_present())
+        found += connection.scalars(query)
+    return found
+
+
+def _held_in(connection: sa.Connection, location_id: int) -> list[str]:
+    """The contents of a Location's files, each once."""
+    here = sa.and_(entries.c.location_id == location_id, entries.c.content_uuid.is_not(None))
+    return list(connection.scalars(sa.select(entries.c.content_uuid).where(here).distinct()))
+
+
+def _held_at(connection: sa.Connection, location_id: int, paths: Sequence[bytes]) -> list[str]:
+    """The contents that the files at these paths had when they were last identified, each once."""
+    here = entries.c.location_id == location_id
+    if connection.execute(sa.select(entries.c.id).where(here).limit(1)).first() is None:
+        return []
+    found: set[str | None] = set()
+    for some in chunks(paths):
+        found.update(connection.scalars(sa.select(entries.c.content_uuid).where(here, entries.c.path.in_(some))))
+    return sorted(uuid for uuid in found if uuid is not None)
+
+
+def _place(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    mine = (entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+    ms = entries.c.mtime_ns // sa.literal(1_000_000, sa.BigInteger)
+    oldest = sa.select(sa.func.min(ms)).where(*mine).correlate(contents).scalar_subquery()
+    shown = sa.case(
+        (contents.c.part_of.is_not(None), None),
+        (sa.and_(contents.c.taken_at.is_not(None), _present()), contents.c.taken_at),
+        else_=oldest,
+    )
+    changed = contents.c.shown_at.is_distinct_from(shown)
+    connection.execute(sa.update(contents).where(which, changed).values(shown_at=shown))
+
+
+def _present() -> sa.ColumnElement[bool]:
+    return (
+        sa.exists()
+        .where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+        .correlate(contents)
+    )
+
+
+# parts ----------------------------------------------------------------------------------------------------------------
+
+
+AtStem = tuple[bytes, str, str | None, str | None]
+"""(path, content, its facts, the content that it is a part of)"""
+
+
+def present_at_stems(connection: sa.Connection, location_id: int, stems: Sequence[bytes]) -> list[AtStem]:
+    """The present files of a Location whose paths are one of these stems, a dot, and more."""
+    found: list[AtStem] = []
+    for stem in stems:
+        values = (location_id, stem + b".", stem + b"/")
+        rows = connection.exec_driver_sql(_AT_STEM[connection.dialect.name], values)
+        found += [(bytes(path), uuid, body, whole) for path, uuid, body, whole in rows]
+    return found
+
+
+_AT_STEM = prepared(
+    "SELECT entries.path, entries.content_uuid, facts.body, contents.part_of FROM entries"
+    " LEFT JOIN contents ON contents.content_uuid = entries.content_uuid"
+    " LEFT JOIN facts ON facts.content_uuid = entries.content_uuid"
+    " WHERE entries.location_id = :location_id AND entries.path >= :first AND entries.path < :after"
+    " AND entries.removed_at IS NULL AND entries.content_uuid IS NOT NULL"
+)
+
+
+def set_parts(connection: sa.Connection, parts: Mapping[str, str], freed: Sequence[str], now: float) -> None:
+    """Record part -> whole, and that the contents ``freed`` are parts no more, where they have but one file.
+
+    A whole that is a part itself, and a part that has parts, are left as they are.
+    """
+    known = _parts_known(connection, [*parts, *parts.values(), *freed])
+    wholes = {whole for whole in known.values() if whole is not None} | set(parts.values())
+    new = {
+        part: whole
+        for part, whole in parts.items()
+        if known.get(part) != whole and part not in wholes and known.get(whole) is None
+    }
+    freed = [uuid for uuid in freed if known.get(uuid) is not None and uuid not in parts]
+    freed = [uuid for uuid in freed if _files(connection, uuid) <= 1]
+    statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_part"))
+    changes = [*new.items(), *((uuid, None) for uuid in freed)]
+    if changes:
+        connection.execute(
+            statement.values(part_of=sa.bindparam("b_whole")),
+            [{"b_part": part, "b_whole": whole} for part, whole in changes],
+        )
+        _retake(connection, sorted({*new.values(), *(whole for uuid in freed if (whole := known[uuid]) is not None)}))
+        _redate(connection, [part for part, _ in changes])
+        append_events(connection, [Changed(files=len(changes))], now)
+
+
+def _parts_known(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for some in chunks(sorted(set(content_uuids))):
+        query = sa.select(contents.c.content_uuid, contents.c.part_of).where(contents.c.content_uuid.in_(some))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return found
+
+
+def _files(connection: sa.Connection, content_uuid: str) -> int:
+    query = sa.select(sa.func.count()).where(entries.c.content_uuid == content_uuid, entries.c.removed_at.is_(None))
+    return connection.execute(query).scalar_one()
+
+
+def _retake(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
+    """Set the capture dates of these contents anew, by what they and their ``.xmp`` files say, and their places."""
+    known = facts_of(connection, content_uuids)
+    rows = [{"b_content": uuid, "b_taken": taken_ms(known.get(uuid, MediaFacts()).taken)} for uuid in content_uuids]
+    if rows:
+        statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_content"))
+        connection.execute(statement.values(taken_at=sa.bindparam("b_taken")), rows)
+        _redate(connection, content_uuids)
+
+
+# facts that are read again --------------------------------------------------------------------------------------------
+
+
+def stale_facts(connection: sa.Connection, version: int, after: str, limit: int) -> list[tuple[str, bytes, int, int]]:
+    """(content, absolute path, size, mtime_ns) of contents whose facts were read by older rules, in order."""
+    which = sa.and_(contents.c.facts_version < version, contents.c.content_uuid > after)
+    picked = sa.select(contents.c.content_uuid).where(which).order_by(contents.c.content_uuid).limit(limit).subquery()
+    query = (
+        sa.select(picked.c.content_uuid, ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns)
+        .join(entries, entries.c.content_uuid == picked.c.content_uuid)
+        .join(locations, locations.c.id == entries.c.location_id)
+        .where(entries.c.removed_at.is_(None), OFFLINE.is_(None))
+        .order_by(picked.c.content_uuid)
+    )
+    first: dict[str, tuple[str, bytes, int, int]] = {}
+    for uuid, root, path, size, mtime_ns in connection.execute(query):
+        first.setdefault(uuid, (uuid, root.rstrip(b"/") + b"/" + path, size, mtime_ns))
+    return list(first.values())
+
+
+def record_facts_anew(connection: sa.Connection, found: Mapping[str, FileFacts], now: float) -> None:
+    """Store facts that were read again."""
+    for some in chunks(list(found)):
+        connection.execute(sa.delete(facts).where(facts.c.content_uuid.in_(some)))
+    _record_bodies(connection, {uuid: one.body for uuid, one in found.items() if one.body is not None})
+    statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_content"))
+    if found:
+        connection.execute(
+            statement.values(facts_version=sa.bindparam("b_version")),
+            [{"b_content": uuid, "b_version": one.version} for uuid, one in found.items()],
+        )
+        _retake(connection, list(found))
+        append_events(connection, [Changed(files=len(found))], now)
+
+
+def read_facts_version(connection: sa.Connection) -> int:
+    """The version of the rules by which the facts of all contents were read; 0 for none."""
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _FACTS_VERSION))
+    return int(value) if value else 0
+
+
+def write_facts_version(connection: sa.Connection, version: int) -> None:
+    """Note that all facts were read by these rules."""
+    insert = INSERTS[connection.dialect.name](meta).values(key=_FACTS_VERSION, value=str(version))
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
+
+
+_FACTS_VERSION = "facts"
 
 
 # what was known before ------------------------------------------------------------------------------------------------
@@ -308,7 +571,7 @@ def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> N
         connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
     if ids:
         held = sorted(set(contents_of(connection, ids).values()))
-        redate(connection, held)
+        _redate(connection, held)
         tell_changed(connection, len(ids), held, now)
 
 
@@ -350,22 +613,6 @@ def contents_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]
         query = sa.select(entries.c.id, entries.c.content_uuid).where(entries.c.id.in_(some))
         found.update((row[0], row[1]) for row in connection.execute(query) if row[1] is not None)
     return found
-
-
-def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:
-    """The files that have each content now: absolute path, size, mtime_ns; each path once, in order."""
-    found: dict[str, dict[bytes, tuple[int, int]]] = {}
-    for some in chunks(list(content_uuids)):
-        query = (
-            sa.select(entries.c.content_uuid, ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns)
-            .join(locations, locations.c.id == entries.c.location_id)
-            .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
-            .order_by(entries.c.content_uuid, locations.c.id, entries.c.path)
-        )
-        for uuid, root, path, size, mtime_ns in connection.execute(query):
-            absolute = root.rstrip(b"/") + b"/" + path
-            found.setdefault(uuid, {})[absolute] = (size, mtime_ns)
-    return {uuid: [(path, *stat) for path, stat in paths.items()] for uuid, paths in found.items()}
 
 
 def sample_entries(connection: sa.Connection, location_id: int, number: int) -> list[tuple[bytes, int, int]]:

@@ -123,10 +123,10 @@ contents = Table(
 )
 """``thumbhash``: at most 25 bytes, a preview to show until a thumbnail is loaded; from the job that made thumbnails.
 ``likeness``: the perceptual hash of the picture, 32 bytes, from the same job.
-``shown_at``: where it stands in the timeline, in ms since 1970 (catalog/facts.py); NULL while no file has it, and for a
-part. ``taken_at``: the capture date by the clock on the wall, in the same ms; NULL if there is none. ``part_of``: the
-content of which it is a part, as the film of a Live Photo. ``facts_version``: of the rules that its facts were read by;
-0 if they were not read."""
+``shown_at``: where it stands in the timeline, in ms since 1970 (catalog/locations.py); NULL while no file has it, and
+for a part. ``taken_at``: the capture date by the clock on the wall, in the same ms; NULL if there is none.
+``part_of``: the content of which it is a part, as the film of a Live Photo. ``facts_version``: of the rules that its
+facts were read by; 0 if they were not read."""
 
 contents_shown = Index(
     "contents_shown",

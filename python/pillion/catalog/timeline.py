@@ -1,6 +1,6 @@
 """The timeline: the contents that files have now, in order of the date that each is shown at.
 
-catalog/facts.py keeps that date, ``contents.shown_at``, so a page is a range of one index, also among a million.
+catalog/locations.py keeps that date, ``contents.shown_at``, so a page is a range of one index, also among a million.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog.facts import facts_of
+from pillion.catalog.contents import facts_of
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import (
     NAMES,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import overload
 
 from pillion import _core
-from pillion.catalog import facts as catalog_facts
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
 from pillion.catalog.locations import REMOVED, EntryRow, Location
 from pillion.facts import MediaFacts
@@ -499,16 +499,16 @@ def _pair_at(database: Database, location_id: int, stems: Sequence[bytes]) -> No
     for start in range(0, len(stems), _STEMS):
         some = stems[start : start + _STEMS]
         with database.read() as connection:
-            found = catalog_facts.present_at_stems(connection, location_id, some)
+            found = catalog_locations.present_at_stems(connection, location_id, some)
         parts, freed = _parts_at(found)
         if parts or freed:
             with database.write() as connection:
-                catalog_facts.set_parts(connection, parts, freed, time.time())
+                catalog_locations.set_parts(connection, parts, freed, time.time())
 
 
-def _parts_at(found: Sequence[catalog_facts.AtStem]) -> tuple[dict[str, str], list[str]]:
+def _parts_at(found: Sequence[catalog_locations.AtStem]) -> tuple[dict[str, str], list[str]]:
     """(part -> whole, contents that the catalog has for parts and that are none of what lies beside them)."""
-    groups: dict[bytes, list[catalog_facts.AtStem]] = {}
+    groups: dict[bytes, list[catalog_locations.AtStem]] = {}
     for row in found:
         stem = stem_of(row[0])
         if stem is not None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from pillion import _core
-from pillion.catalog import facts as catalog_facts
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
 from pillion.errors import ItemError
 from pillion.facts import FileFacts
@@ -25,15 +25,15 @@ def read_again(database: Database) -> None:
     after = ""
     while True:
         with database.read() as connection:
-            rows = catalog_facts.stale(connection, _core.FACTS_VERSION, after, _BATCH)
+            rows = catalog_locations.stale_facts(connection, _core.FACTS_VERSION, after, _BATCH)
         if not rows:
             break
         after = rows[-1][0]
         found = dict(_read(rows))
         with database.write() as connection:
-            catalog_facts.record_anew(connection, found, time.time())
+            catalog_locations.record_facts_anew(connection, found, time.time())
     with database.write() as connection:
-        catalog_facts.write_version(connection, _core.FACTS_VERSION)
+        catalog_locations.write_facts_version(connection, _core.FACTS_VERSION)
 
 
 def _read(rows: Iterable[tuple[str, bytes, int, int]]) -> Iterator[tuple[str, FileFacts]]:

@@ -19,7 +19,6 @@ from functools import cache, partial
 from pathlib import Path
 
 from pillion import _core
-from pillion.catalog import facts as catalog_facts
 from pillion.catalog import failures
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queueing as catalog_queueing
@@ -212,7 +211,7 @@ class Indexer:
 
     def _read_facts_again(self) -> None:
         with self._database.read() as connection:
-            are_old = catalog_facts.read_version(connection) < _core.FACTS_VERSION
+            are_old = catalog_locations.read_facts_version(connection) < _core.FACTS_VERSION
         if are_old:
             read_again(self._database)
 

@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from pillion.catalog import facts as catalog_facts
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.contents import Unmade, thumbhashes, unknown_endings, unmade
+from pillion.catalog.contents import Unmade, facts_of, parts_of, thumbhashes, unknown_endings, unmade, whole_of
 from pillion.catalog.database import Database
 from pillion.catalog.events import newest_event
 from pillion.catalog.locations import Location
@@ -114,13 +113,13 @@ class Looking:
         """What a content's file says of itself: capture date, size, place, camera. docs/facts.md."""
         uuid = content_id(content_uuid)
         with self._database.read() as connection:
-            return catalog_facts.facts_of(connection, [uuid]).get(uuid, MediaFacts())
+            return facts_of(connection, [uuid]).get(uuid, MediaFacts())
 
     def parts(self, content_uuid: ContentId) -> tuple[str | None, list[str]]:
         """(the content that this one is a part of, or None; its own parts): films of Live Photos, raw files."""
         uuid = content_id(content_uuid)
         with self._database.read() as connection:
-            return catalog_facts.whole_of(connection, uuid), catalog_facts.parts_of(connection, [uuid]).get(uuid, [])
+            return whole_of(connection, uuid), parts_of(connection, [uuid]).get(uuid, [])
 
     def thumbhash(self, content_uuid: ContentId) -> bytes | None:
         """The content's ThumbHash (at most 25 bytes), or None if it has no thumbnail yet."""

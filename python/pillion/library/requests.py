@@ -13,10 +13,9 @@ import sqlalchemy as sa
 
 from pillion.catalog import failures as catalog_failures
 from pillion.catalog import requests as catalog_requests
-from pillion.catalog.contents import known_contents
+from pillion.catalog.contents import known_contents, sources_of
 from pillion.catalog.database import Database
 from pillion.catalog.failures import FailureRow
-from pillion.catalog.locations import sources_of
 from pillion.catalog.queueing import queue_due
 from pillion.catalog.requests import JobRow
 from pillion.catalog.sidecars import ask_again

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.contents import thumbhashes
+from pillion.catalog.contents import sources_of, thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import ROOT, entries, locations
@@ -509,7 +508,7 @@ class Sidecars:
 
     def _page(self, connection: sa.Connection, rows: Sequence[SidecarRow]) -> Iterator[Item]:
         uuids = sorted({row.content_uuid for row in rows})
-        sources = catalog_locations.sources_of(connection, uuids)
+        sources = sources_of(connection, uuids)
         hashes = thumbhashes(connection, uuids)
         for row in rows:
             yield Item(

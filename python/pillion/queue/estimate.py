@@ -15,9 +15,9 @@ from typing import Protocol, TypeVar
 import sqlalchemy as sa
 
 from pillion import _core
+from pillion.catalog.contents import sources_of
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.locations import sources_of
 from pillion.catalog.outcomes import DueSort, count_left, list_measured, sample
 from pillion.events import Progress
 from pillion.kinds import registry

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pillion import _core
 from pillion.catalog import search as catalog_search
+from pillion.catalog.contents import facts_of
 from pillion.catalog.database import Database
-from pillion.catalog.facts import facts_of
 from pillion.catalog.search import Choice, Present, ReadySidecar
 from pillion.catalog.statements import chunks
 from pillion.errors import ItemError
