@@ -11,6 +11,8 @@ from textwrap import dedent, indent
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from pillion.catalog import database as catalog_database
 from pillion.catalog import failures as catalog_failures
@@ -85,6 +87,28 @@ def test_the_migrations_lead_to_the_tables_of_a_new_catalog(sqlite_catalog: Data
         for made in (connection, expected):
             assert made.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
     migrated.close()
+
+
+def test_statements_are_compiled_once_for_all_catalogs_of_a_process(tmp_path: Path) -> None:
+    compiled: list[str] = []
+
+    @compiles(_Told)
+    def tell(_element: _Told, _compiler: object, **_: object) -> str:
+        compiled.append("once")
+        return "42"
+
+    for number in range(3):
+        database = Database(tmp_path / f"{number}.sqlite")
+        with database.read() as connection:
+            assert connection.execute(sa.select(_Told())).scalar_one() == 42
+        database.close()
+    assert compiled == ["once"]
+
+
+class _Told(FunctionElement[int]):
+    name = "told"
+    type = sa.Integer()
+    inherit_cache = True
 
 
 def test_a_catalog_that_another_made_meanwhile_is_left_as_it_is(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -121,29 +121,26 @@ def reconcile_hint(root: Path) -> str:
     return f"run 'pillion reconcile --library {root}' to rebuild it from the sidecars"
 
 
-class _Compiled(LRUCache[Any, Any]):
-    """Statements compiled for one catalog, for every other of this process whose database is of its kind.
+_last_compiled: dict[Hashable, LRUCache[Any, Any]] = {}
+"""What statements were compiled to for the last database of each kind that was opened in this process."""
 
-    SQLAlchemy compiles them for each engine anew, a quarter of what it takes to index and make little.
+
+def share_compiled(engine: sa.Engine, kind: Hashable) -> None:
+    """Let an engine begin with the statements that were compiled for the last one of its kind.
+
+    SQLAlchemy compiles them for each engine anew, a quarter of what it takes to index and make little. Its key begins
+    with the dialect. They are copied, since a cache that compares kinds would run some Python for each statement.
+    ``kind``: all that the text of statements depends on.
     """
+    cache: LRUCache[Any, Any] = LRUCache(1000)
+    before = _last_compiled.get(kind, cache)
+    for key in list(before):
+        compiled = before.get(key)
+        if compiled is not None:
+            cache[(engine.dialect, *key[1:])] = compiled
+    _last_compiled[kind] = cache
+    engine.update_execution_options(compiled_cache=cache)
 
-    def get(self, key: Any, default: Any = None) -> Any:
-        return super().get(_key(key), default)
-
-    def __getitem__(self, key: Any) -> Any:
-        return super().__getitem__(_key(key))
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        super().__setitem__(_key(key), value)
-
-
-def _key(key: tuple[sa.Dialect, Any]) -> tuple[Any, ...]:
-    """SQLAlchemy's key, with all of the dialect that its text depends on in place of the dialect."""
-    dialect, *statement = key
-    return (type(dialect), getattr(dialect, "server_version_info", None), *statement)
-
-
-COMPILED = _Compiled(1000)
 
 _INVALID_ROW = (ValueError, LookupError, TypeError, AttributeError)
 """Errors that come from invalid rows, such as an unknown name, or a NULL where none is allowed."""
@@ -187,8 +184,8 @@ class Database:
             poolclass=QueuePool,
             pool_size=4,
             max_overflow=8,
-            execution_options={"compiled_cache": COMPILED},
         )
+        share_compiled(engine, self._driver)
         self._begin(engine, str(path), reconcile_hint(path.parent), str(path.parent), read_only=read_only)
         self.read = self._transactions("BEGIN").begin
         self._writes(self._transactions("BEGIN IMMEDIATE").begin)

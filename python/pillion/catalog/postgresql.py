@@ -25,7 +25,7 @@ from psycopg.types.string import StrDumper, StrDumperUnknown
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from pillion.catalog.database import BUSY_TIMEOUT_S, COMPILED, Database
+from pillion.catalog.database import BUSY_TIMEOUT_S, Database, share_compiled
 from pillion.catalog.tables import metadata
 from pillion.errors import (
     CatalogError,
@@ -88,8 +88,9 @@ class Postgres(Database):
             max_overflow=8,
             # After a restart of the server the old connections are exchanged, and nobody notices.
             pool_pre_ping=True,
-            execution_options={"preserve_rowcount": True, "compiled_cache": COMPILED},
+            execution_options={"preserve_rowcount": True},
         )
+        share_compiled(engine, (url.host, url.port, str(url.query)))
         _, self._arguments = engine.dialect.create_connect_args(address)
         name = url.set(drivername="postgresql").render_as_string(hide_password=True)
         self._begin(engine, name, _HINT, name, read_only=read_only)
