@@ -60,7 +60,7 @@ TESTERS = $$($(VENV)/python -c 'import os; print(min(4, len(os.sched_getaffinity
 
 test-python: setup-dev
 	@$(VENV)/python -m pytest -m "not alone" --numprocesses $(TESTERS) --dist worksteal --benchmark-disable
-	@$(VENV)/python -m pytest -m alone
+	@$(VENV)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests)
 
 lint: lint-python lint-rust
 

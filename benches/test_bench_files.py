@@ -35,10 +35,12 @@ def library(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sidecars(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A sidecar folder, and 100,000 paths in it of which every other one is there."""
+def sidecars(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> tuple[Path, list[str]]:
+    """A sidecar folder, and 100,000 paths in it of which every other one is there; a twentieth of it in a smoke run."""
     root = tmp_path_factory.mktemp("sidecars")
-    uuids = [_core.hash_bytes(number.to_bytes(4)).content_uuid for number in range(CONTENTS)]
+    uuids = [
+        _core.hash_bytes(number.to_bytes(4)).content_uuid for number in range(CONTENTS // 20 if smoke else CONTENTS)
+    ]
     paths = [_core.sidecar_path(uuid, "thumbs", variant, "webp") for uuid in uuids for variant in VARIANTS]
     for relative in paths[::2]:
         path = root / relative

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> Path:
 
 @pytest.mark.benchmark(group="index: 20,000 files, first run, no generation")
 @pytest.mark.parametrize("tool", ["pillion"])
-def test_first_index(benchmark: BenchmarkFixture, tool: str, folder: Path, tmp_path: Path) -> None:
+def test_first_index(benchmark: BenchmarkFixture, tool: str, folder: Path, tmp_path: Path, smoke: bool) -> None:
     numbers = itertools.count()
 
     def fresh() -> tuple[tuple[pillion.Library], dict[str, object]]:
@@ -42,7 +42,7 @@ def test_first_index(benchmark: BenchmarkFixture, tool: str, folder: Path, tmp_p
         with library:
             return library.index(folder)
 
-    report = benchmark.pedantic(index, setup=fresh, rounds=5, warmup_rounds=1)
+    report = benchmark.pedantic(index, setup=fresh, rounds=1 if smoke else 5, warmup_rounds=0 if smoke else 1)
     assert report.new == report.hashed == report.files
     benchmark.extra_info["files"] = report.files
 

@@ -51,7 +51,7 @@ def _pdf(number: int) -> bytes:
 def good(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> Path:
     root = tmp_path_factory.mktemp("good")
     for seed in range(SMOKE_GOOD if smoke else GOOD):
-        photos.write_photo(root / f"m{seed:04}.jpg", seed=seed, size=(1600, 1200))
+        photos.write_photo(root / f"m{seed:04}.jpg", seed=seed, size=(400, 300) if smoke else (1600, 1200))
     return root
 
 
@@ -68,7 +68,9 @@ def slow(tmp_path_factory: pytest.TempPathFactory, smoke: bool) -> Path:
 
 
 @pytest.mark.parametrize("beside", ["nothing", "100 slow files"])
-def test_good_files(benchmark: BenchmarkFixture, good: Path, slow: Path, tmp_path: Path, beside: str) -> None:
+def test_good_files(
+    benchmark: BenchmarkFixture, good: Path, slow: Path, tmp_path: Path, beside: str, smoke: bool
+) -> None:
     """From the queue to the last thumbnail of a good file."""
     numbers = iter(range(1000))
 
@@ -90,7 +92,7 @@ def test_good_files(benchmark: BenchmarkFixture, good: Path, slow: Path, tmp_pat
     def end(library: Library, every: int) -> None:
         library.close()
 
-    benchmark.pedantic(run, setup=made, teardown=end, rounds=3)
+    benchmark.pedantic(run, setup=made, teardown=end, rounds=1 if smoke else 3)
 
 
 def _one(library: Library, query: str) -> tuple[int, ...]:
