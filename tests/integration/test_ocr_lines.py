@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from difflib import SequenceMatcher
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion import _core
+from pillion import _core, ocr
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, tesseract
-from pillion.kinds.ocr.layout import Layout
+from pillion.kinds.ocr.layout import Layout, LayoutAnalysis
 from pillion.kinds.ocr.tesseract import (
     LibraryRecogniser,
     RecognisedText,
@@ -153,3 +155,26 @@ def test_what_is_no_model_is_a_typed_error() -> None:
 
 def test_a_language_without_a_model_is_left_to_tesseract(tmp_path: object) -> None:
     assert tesseract.model_of("eng+deu", str(tmp_path)) is None
+
+
+@pytest.mark.parametrize("lost", [0, 2, 5])
+def test_a_line_that_the_layout_analysis_passes_over_is_read_all_the_same(
+    lost: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = Recognisers.analyse_layout
+
+    def without_one(self: Recognisers, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE) -> LayoutAnalysis | None:
+        found = whole(self, gray, layout)
+        if found is None or found.pieces is None or layout is not Layout.PAGE:
+            return found
+        kept = [number for number in range(len(found.boxes)) if number != lost]
+        pieces = tuple(found.pieces[number] for number in kept)
+        return replace(found, lines=len(kept), boxes=found.boxes[kept], pieces=pieces)
+
+    page = tmp_path / "page.png"
+    lines = ["Seven boats came in before noon.", "Ago.", "The price of rope is low.", "News", "at ten,", "by Clara."]
+    media.page("\n\n".join(lines), dpi=150, font_size=11).save(page)
+    expected = ocr(page).text.split()
+    assert expected == " ".join(lines).split()
+    monkeypatch.setattr(Recognisers, "analyse_layout", without_one)
+    assert ocr(page).text.split() == expected

@@ -306,6 +306,12 @@ def said(kept: Sequence[tuple[Segment, RecognisedText]]) -> list[str]:
     return [line for _, text in kept for line in text.text.splitlines()]
 
 
+def kept_of(page: PageLines, read: Sequence[tuple[Segment, RecognisedText]]) -> list[tuple[Segment, RecognisedText]]:
+    kept, lost = chosen(page, read)
+    assert not len(lost)
+    return kept
+
+
 def chosen_of(again: RecognisedText, *, rows: bool) -> list[str]:
     page = PageLines(PreparedImage(np.zeros((1, 1), np.uint8), SHAPE), boxes([]), (doubt(sure=False, rows=rows),))
     nothing = np.zeros((1, 1), np.uint8)
@@ -313,7 +319,7 @@ def chosen_of(again: RecognisedText, *, rows: bool) -> list[str]:
         (read("above", 90, 100), read("one", 90, 1100), read("two", 90, 1200), read("below", 90, 1500))
     )
     whole = Segment(nothing, corner=(100, 0))
-    return said(chosen(page, [(Segment(nothing, corner=(100, 1000), doubt=0, place=1), again), (whole, first)]))
+    return said(kept_of(page, [(Segment(nothing, corner=(100, 1000), doubt=0, place=1), again), (whole, first)]))
 
 
 def test_the_reading_that_makes_more_sense_is_put_in_its_place() -> None:
@@ -332,9 +338,9 @@ def test_a_single_line_is_only_put_in_the_place_of_one() -> None:
     again = Segment(nothing, corner=(100, 900), doubt=0, place=1), RecognisedText((read("one whole line", 90, 100),))
     whole = Segment(nothing, corner=(100, 0))
     cut_line = RecognisedText((read("above", 90, 100), read("one", 90, 1010)))
-    assert said(chosen(page, [(whole, cut_line), again])) == ["above", "one whole line"]
+    assert said(kept_of(page, [(whole, cut_line), again])) == ["above", "one whole line"]
     elsewhere = RecognisedText((read("above", 90, 100), read("below", 90, 1500)))
-    assert said(chosen(page, [(whole, elsewhere), again])) == ["above", "below"]
+    assert said(kept_of(page, [(whole, elsewhere), again])) == ["above", "below"]
 
 
 def test_more_text_that_is_less_sure_is_not_taken() -> None:
@@ -350,7 +356,7 @@ def test_what_is_hardly_read_where_no_line_was_is_left_out() -> None:
     for confidence, lines in ((50, ["above", "below"]), (70, ["above", "one two three", "below"])):
         again = RecognisedText((read("one two three", confidence, 100),))
         found = (Segment(nothing, corner=(100, 1000), doubt=0, place=1), again)
-        assert said(chosen(page, [whole, found])) == lines
+        assert said(kept_of(page, [whole, found])) == lines
 
 
 def test_rows_of_dashes_between_sure_lines_do_not_make_them_rubbish() -> None:
@@ -360,9 +366,9 @@ def test_rows_of_dashes_between_sure_lines_do_not_make_them_rubbish() -> None:
     dashes = [read("etatetatetatetat", 1, 100 + 40 * number) for number in range(3)]
     again = RecognisedText((read("Heart attack 10,843", 85, 80), *dashes))
     found = Segment(nothing, corner=(100, 1000), doubt=0, place=1), again
-    assert said(chosen(page, [found]))[0] == "Heart attack 10,843"
+    assert said(kept_of(page, [found]))[0] == "Heart attack 10,843"
     rubbish = Segment(nothing, corner=(100, 1000), doubt=0, place=1), RecognisedText(tuple(dashes))
-    assert said(chosen(page, [rubbish])) == []
+    assert said(kept_of(page, [rubbish])) == []
 
 
 @pytest.mark.parametrize(("rows", "is_lost"), [(2, False), (3, True)])

@@ -153,12 +153,13 @@ def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
     Of each of the two, none overlap, or cut through a line. Where lines of text stand beside each other, as in columns,
     an area is left as the engine has it.
     """
+    rest = seen.ink & ~seen.on(lines)
     areas = [
         *(Suspect(area, table=True) for area in _tables(lines)),
         *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
-        *(Suspect(area) for area in _with_losses(lines, seen)),
+        *(Suspect(area) for area in _with_losses(lines, seen, rest)),
     ]
-    strips = [Suspect(area, strip=True) for area in (*_with_cuts(lines), *_with_lost_ends(lines, seen))]
+    strips = [Suspect(area, strip=True) for area in (*_with_cuts(lines), *_with_lost_ends(lines, rest, seen.factor))]
     return [*_apart(areas, lines), *_apart(strips, lines)]
 
 
@@ -202,7 +203,7 @@ def _tables(lines: Boxes) -> Iterator[Area]:
         return
     height = float(np.median(lines[:, 3] - lines[:, 1]))
     rows = [lines[row] for row in rows_of(lines)]
-    is_table = [_is_table_row(row, height) for row in rows]
+    is_table = [is_table_row(row, height) for row in rows]
     begin = None
     last = 0
     for number, (row, found) in enumerate(itertools.chain(zip(rows, is_table, strict=True), [(lines[:1], False)])):
@@ -250,13 +251,12 @@ def _with_cuts(lines: Boxes) -> Iterator[Area]:
             yield _around(lines[[left, right]])
 
 
-def _with_lost_ends(lines: Boxes, seen: Print) -> list[Area]:
+def _with_lost_ends(lines: Boxes, rest: Mask, factor: int) -> list[Area]:
     """Around lines beside which there is print at their height that is on no line: words lost at an end.
 
     None where many lines are so: that is noise.
     """
-    rest = seen.ink & ~seen.on(lines)
-    found = [area for line in lines for area in _lost_ends(line, rest, seen.factor)]
+    found = [area for line in lines for area in _lost_ends(line, rest, factor)]
     return found if len(found) <= max(_FEW_ENDS, _FEW_ENDS_SHARE * len(lines)) else []
 
 
@@ -275,7 +275,8 @@ def _lost_ends(line: NDArray[np.float64], rest: Mask, factor: int) -> Iterator[A
         yield _around(np.stack([line, np.array([x0, top, x1, bottom], np.float64) * factor]))
 
 
-def _is_table_row(row: Boxes, height: float) -> bool:
+def is_table_row(row: Boxes, height: float) -> bool:
+    """Whether there are three or more lines beside each other, most of them short. ``height``: that of a line."""
     short = (row[:, 2] - row[:, 0]) < _SHORT * height
     return len(row) >= _CELLS and bool(short.sum() >= max(2, 0.6 * len(row)))
 
@@ -295,10 +296,14 @@ def rows_of(lines: Boxes) -> list[list[int]]:
     return [sorted(row, key=lambda number: float(lines[number, 0])) for row in rows]
 
 
-def _with_losses(lines: Boxes, seen: Print) -> Iterator[Area]:
-    """Around blocks of print of which a part is on no line; around lost lines of blocks that are not in doubt."""
-    covered = seen.covered(lines)
-    if covered > _ALL:
+def _with_losses(lines: Boxes, seen: Print, rest: Mask) -> Iterator[Area]:
+    """Around blocks of print of which a part is on no line; around lost lines of blocks that are not in doubt.
+
+    ``rest``: its ink that is on none.
+    """
+    amount = int(seen.ink.sum())
+    covered = (amount - int(rest.sum())) / max(1, amount)
+    if amount == 0 or covered > _ALL:
         return
     lost = seen.lost(lines)
     size = TILE * seen.factor
@@ -346,6 +351,142 @@ def _around(lines: Boxes) -> Area:
 
 def _union(one: Area, two: Area) -> Area:
     return min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])
+
+
+# print that is on no word ---------------------------------------------------------------------------------------------
+
+_FILLS = 1.5
+"""Ink that is less far apart along a row than this is in one piece, in heights of a line."""
+_AS_LINES = 0.45, 2.2
+"""How high lost print is, in heights of the lines, ..."""
+_AS_WIDE_AS_HIGH = 0.8
+"""... how wide at least, in its own, ..."""
+_OF_ITS_BOX = 0.06, 0.6
+"""... and how much of its box is ink: no rule, frame or edge of a picture."""
+_MOST_RUNS = 20_000
+_MOST_LOST = 400
+"""More are the texture of pictures."""
+_CUT_OFF = 0.5
+"""What is nearer to a word on its row, in heights, is a part of it."""
+_NO_SPACE = 0.4
+"""Letters of a word are less far apart, in heights of their ink."""
+_DARKEST = 95.0
+_AROUND = 3
+"""The ground of a line is what most is so many pixels above and below it."""
+
+
+def lost_print(gray: Gray, words: Boxes, height: float, ink: Mask, factor: int) -> Boxes:
+    """Print as high as a line that is on none of the words, however little it is: words and short lines between
+    others, which the layout analysis takes for noise, and cells that were passed over. Down the page.
+
+    ``words``: those that were read; ``height``: of their lines; ``ink``: what looks like print, a pixel for each square
+    of ``factor``.
+    """
+    rest = ink.copy()
+    room = _WORD_ROOM * (words[:, 3] - words[:, 1])[:, None] * [[-1, -1, 1, 1]]
+    for left, top, right, bottom in np.rint((words + room) / factor).clip(min=0).astype(int).tolist():
+        rest[top : bottom + 1, left : right + 1] = False
+    found = _connected(rest, round(_FILLS * height / factor))
+    wide, high = found[:, 2] - found[:, 0], found[:, 3] - found[:, 1]
+    share = found[:, 4] / np.maximum(wide * high, 1)
+    kept = (high * factor >= _AS_LINES[0] * height) & (high * factor <= _AS_LINES[1] * height)
+    kept &= (wide >= _AS_WIDE_AS_HIGH * high) & (share >= _OF_ITS_BOX[0]) & (share <= _OF_ITS_BOX[1])
+    if not 0 < kept.sum() <= _MOST_LOST:
+        return np.empty((0, 4))
+    whole = [_with_its_ends(gray, box) for box in (found[kept, :4] * factor).tolist()]
+    boxes = np.array(whole, np.float64)
+    boxes = boxes[~_is_cut_off(boxes, words, height)]
+    return boxes[np.argsort(boxes[:, 1], kind="stable")]
+
+
+_WORD_ROOM = 0.2
+"""Ink so far around a word, in its heights, is its own."""
+
+
+def _connected(ink: Mask, gap: int) -> NDArray[np.intp]:
+    """Left, top, right, bottom and the ink of all that is in one piece, where gaps along a row count as filled; shape
+    (n, 5). Nothing where there is too much, as in the texture of a picture.
+    """
+    rows, places = np.nonzero(ink)
+    begins = np.flatnonzero((np.diff(rows, prepend=-1) != 0) | (np.diff(places, prepend=0) > gap))
+    if not 0 < len(begins) <= _MOST_RUNS:
+        return np.empty((0, 5), np.intp)
+    ends = np.append(begins[1:], len(rows)) - 1
+    lefts, rights, row_of = places[begins], places[ends] + 1, rows[begins]
+    part = np.array(_joined(row_of.tolist(), lefts.tolist(), rights.tolist()), np.intp)
+    order = np.argsort(part, kind="stable")
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    low = [np.minimum.reduceat(side[order], starts) for side in (lefts, row_of)]
+    high = [np.maximum.reduceat(side[order], starts) for side in (rights, row_of + 1)]
+    return np.stack([*low, *high, np.add.reduceat((ends - begins + 1)[order], starts)], axis=1)
+
+
+def _joined(rows: Sequence[int], lefts: Sequence[int], rights: Sequence[int]) -> list[int]:
+    """For each run, in the order of rows and places, the number of the first one that it is in one piece with."""
+    parents = list(range(len(rows)))
+
+    def root(number: int) -> int:
+        while parents[number] != number:
+            parents[number] = number = parents[parents[number]]
+        return number
+
+    above = 0
+    for number, (row, left, right) in enumerate(zip(rows, lefts, rights, strict=True)):
+        while rows[above] < row - 1 or (rows[above] == row - 1 and rights[above] <= left):
+            above += 1
+        other = above
+        while rows[other] == row - 1 and lefts[other] < right:
+            one, two = sorted((root(number), root(other)))
+            parents[two] = one
+            other += 1
+    return [root(number) for number in range(len(rows))]
+
+
+def _with_its_ends(gray: Gray, box: list[int]) -> Area:
+    """A line with what goes on at its ends as dark, or as bright on dark ground: not all of it may look like print."""
+    left, top, right, bottom = box
+    first = max(0, left - round(_END * (bottom - top)))
+    parts = _inked(gray, box, first, right + left - first, _NO_SPACE * (bottom - top))
+    within = [part for part in parts if part[0] < right and part[1] > left]
+    return min([left, *(part[0] for part in within)]), top, max([right, *(part[1] for part in within)]), bottom
+
+
+def _inked(gray: Gray, box: Sequence[int], first: int, end: int, gap: float) -> list[tuple[int, int]]:
+    """From where to where there is ink as in a box beside it, on its rows between two columns; none parted by a smaller
+    gap than this.
+    """
+    left, top, right, bottom = box
+    around = gray[[max(0, top - _AROUND), min(bottom + _AROUND, gray.shape[0]) - 1], left:right]
+    ground = int(np.median(around))
+    away = gray[top:bottom, first:end].astype(np.int16) - ground
+    own = gray[top:bottom, left:right].astype(np.int16) - ground
+    low, high = np.percentile(own, [100 - _DARKEST, _DARKEST])
+    is_ink = (away < low / 2 if -low > high else away > high / 2).any(axis=0)
+    places = np.flatnonzero(is_ink)
+    parts = np.split(places, np.flatnonzero(np.diff(places) > gap) + 1) if len(places) else []
+    return [(first + int(part[0]), first + int(part[-1]) + 1) for part in parts]
+
+
+_RULE = 0.25
+"""What is narrower, in heights of a row, is a ruling down it, and no cell."""
+
+
+def is_whole(gray: Gray, cells: Boxes) -> bool:
+    """Whether there is no ink between the cells of a row: without one, others would stand in its column."""
+    left, top, right, bottom = around = _around(cells)
+    height = bottom - top
+    return all(
+        end - begin < _RULE * height or bool(((cells[:, 0] < end) & (cells[:, 2] > begin)).any())
+        for begin, end in _inked(gray, around, left, right, _NO_SPACE * height)
+    )
+
+
+def _is_cut_off(boxes: Boxes, words: Boxes, height: float) -> Mask:
+    """Which boxes are on the row of a word, and nearly touch it."""
+    shared = np.minimum(boxes[:, None, 3], words[:, 3]) - np.maximum(boxes[:, None, 1], words[:, 1])
+    gaps = np.maximum(boxes[:, None, 0] - words[:, 2], words[:, 0] - boxes[:, None, 2])
+    found: Mask = np.any((shared > 0.5 * height) & (gaps < _CUT_OFF * height), axis=1)
+    return found
 
 
 # squares --------------------------------------------------------------------------------------------------------------
@@ -410,7 +551,7 @@ def _with_squares(gray: Gray, line: RecognisedLine, level: float) -> RecognisedL
             words.append(line.words[number])
         elif square is Square.FULL:
             words.append(
-                replace(line.words[number], text=FILLED, box=_around_words(line.words[number : number + count]))
+                replace(line.words[number], text=FILLED, box=around_words(line.words[number : number + count]))
             )
         number += count
     return replace(line, words=tuple(words))
@@ -422,7 +563,7 @@ def _squares(gray: Gray, words: Sequence[RecognisedWord], first: int, level: flo
         some = words[first : first + count]
         if not _may_be(some):
             return
-        square = _square_at(gray, _around_words(some), level)
+        square = _square_at(gray, around_words(some), level)
         if square is not None:
             yield count, square
 
@@ -432,7 +573,8 @@ def _may_be(words: Sequence[RecognisedWord]) -> bool:
     return len(text) <= _LONGEST and text.isascii() and all(word.confidence < _SURE for word in words)
 
 
-def _around_words(words: Sequence[RecognisedWord]) -> Box:
+def around_words(words: Sequence[RecognisedWord]) -> Box:
+    """The box around words, one or more."""
     lefts, tops, rights, bottoms = zip(*(word.box for word in words), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 

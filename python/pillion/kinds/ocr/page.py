@@ -34,6 +34,7 @@ from pillion.kinds.ocr.layout import (
     turned,
     turned_back,
 )
+from pillion.kinds.ocr.lost import with_lost
 from pillion.kinds.ocr.models import VERTICAL_CODES
 from pillion.kinds.ocr.order import are_unspaced, joined_lines
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
@@ -45,6 +46,7 @@ from pillion.kinds.ocr.segments import (
     WORD_UNCERTAIN,
     Doubt,
     PageLines,
+    Seen,
     Segment,
     believable,
     chosen,
@@ -341,7 +343,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
         if turns == 0 and languages == begin_with:
             with part("read"):
                 done.extend(texts)
-            return _page_of(source, lines, segments, done, languages)
+            return _page_of(source, lines, segments, done, languages, recognisers)
     if turns:
         lines = _turned(lines, turns, recognisers)
         segments, tried = segments_of(lines), 0
@@ -352,7 +354,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
     others = [segment for number, segment in enumerate(segments) if number != tried]
     with closing(_texts(others, recognisers, languages)) as texts, part("again"):
         rest = list(texts)
-    return _page_of(source, lines, [segments[tried], *others], [best, *rest], languages)
+    return _page_of(source, lines, [segments[tried], *others], [best, *rest], languages, recognisers)
 
 
 def _page_of(
@@ -361,10 +363,14 @@ def _page_of(
     segments: Sequence[Segment],
     texts: Sequence[RecognisedText],
     languages: tuple[str, ...],
+    recognisers: PageRecogniser,
 ) -> RecognisedPage:
-    kept = chosen(lines, list(zip(segments, texts, strict=True)))
+    kept, lost = chosen(lines, list(zip(segments, texts, strict=True)))
     if not kept:
         return RecognisedPage()
+    if len(lost):
+        with part("again"):
+            kept = with_lost(lines, kept, lost, partial(recognisers.read, languages=languages))
     in_order, said = [segment for segment, _ in kept], [text for _, text in kept]
     return recognised_page(source, lines.image, in_order, said, languages, lines.figures)
 
@@ -434,7 +440,7 @@ def _with_doubts(
     if len(analysis.boxes) >= FEW_LINES and is_upended(analysis):
         # Columns, maybe with lines across among them: the engine alone reads both.
         return PageLines(image, no_lines(), figures=analysis.figures)
-    seen = seen_in()
+    seen, printed = seen_in(), image.gray
     areas: list[layout.Area] = []
     if analysis.pieces is not None:
         lines = evidence.rulings(image.gray, analysis.height)
@@ -465,7 +471,7 @@ def _with_doubts(
             sure = gain >= evidence.SURE_GAIN and not suspect.strip
             pieces = placed(again.pieces, left=-left, top=-top)
             doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip, pieces=pieces))
-    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces)
+    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces, Seen(printed, seen))
 
 
 def _with_tables(

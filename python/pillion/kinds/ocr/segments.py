@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.evidence import ink_level, with_squares
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, inside
+from pillion.kinds.ocr.evidence import ink_level, lost_print, with_squares
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, Print, inside
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
 
@@ -23,6 +24,9 @@ else:
     from pillion.extras import lazy_numpy as np
 
 PiecesOfLines = tuple[tuple[Piece, ...], ...]
+
+Read = tuple["Segment", RecognisedText]
+"""A segment, and lines of it."""
 
 # lines in reading order -----------------------------------------------------------------------------------------------
 
@@ -48,10 +52,20 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What looks like print in a picture, ``gray``. ``sides``: what makes boxes in it such on the page as it is now."""
+
+    gray: Gray
+    print: Print
+    sides: NDArray[np.float64] = field(default_factory=partial(np.ones, 4))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PageLines:
     """A picture and its lines of text in reading order, none where they are not known; and where they are in doubt.
 
-    ``figures``: around pictures in it. ``pieces``: of each line what the core reads; None where it cannot.
+    ``figures``: around pictures in it. ``pieces``: of each line what the core reads; None where it cannot. ``seen``:
+    what looks like print in it, where that is known.
     """
 
     image: PreparedImage
@@ -59,6 +73,7 @@ class PageLines:
     doubts: tuple[Doubt, ...] = ()
     figures: tuple[Box, ...] = ()
     pieces: PiecesOfLines | None = None
+    seen: Seen | None = None
 
     def scaled_to(self, image: PreparedImage) -> PageLines:
         """The same lines in a larger or smaller picture of the page."""
@@ -67,7 +82,7 @@ class PageLines:
         doubts = tuple(
             replace(
                 doubt,
-                area=_whole_pixels(np.array(doubt.area) * sides),
+                area=whole_pixels(np.array(doubt.area) * sides),
                 lines=doubt.lines * sides,
                 pieces=placed(doubt.pieces, width, height),
             )
@@ -75,7 +90,8 @@ class PageLines:
         )
         figures = tuple(_box_of(np.array(figure) * sides) for figure in self.figures)
         pieces = placed(self.pieces, width, height)
-        return PageLines(image, self.lines * sides, doubts, figures, pieces)
+        seen = self.seen and replace(self.seen, sides=self.seen.sides * sides)
+        return PageLines(image, self.lines * sides, doubts, figures, pieces, seen)
 
     def without_pieces(self) -> PageLines:
         """To be laid out again where it is recognised."""
@@ -187,7 +203,8 @@ def _box_of(sides: NDArray[np.float64]) -> Box:
     return left, top, right, bottom
 
 
-def _whole_pixels(sides: NDArray[np.float64]) -> Area:
+def whole_pixels(sides: NDArray[np.float64]) -> Area:
+    """The box with its sides at the nearest pixels."""
     left, top, right, bottom = np.rint(sides).astype(int).tolist()
     return left, top, right, bottom
 
@@ -304,12 +321,16 @@ def _in_pieces(
     for _, group in itertools.groupby(keys):
         end = start + len(list(group))
         beside = np.concatenate([lines[:start], lines[end:], no_lines() if others is None else others])
-        found.append(_part(gray, lines[start:end], tuple(itertools.chain(*pieces[start:end])), height, beside, layout))
+        found.append(
+            part_of(gray, lines[start:end], tuple(itertools.chain(*pieces[start:end])), height, beside, layout)
+        )
         start = end
     return found
 
 
-def _part(gray: Gray, lines: Boxes, pieces: tuple[Piece, ...], height: float, others: Boxes, layout: Layout) -> Segment:
+def part_of(
+    gray: Gray, lines: Boxes, pieces: tuple[Piece, ...], height: float, others: Boxes, layout: Layout
+) -> Segment:
     """The part of a picture around these lines."""
     around = np.concatenate([lines[:, :2].min(axis=0), lines[:, 2:].max(axis=0)])[None]
     ((left, top, right, bottom),) = with_margin(around, height, gray.shape)
@@ -520,7 +541,7 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
 
 def _stands_alone(line: RecognisedLine) -> bool:
     """Whether a line is read well enough, or words of it surely: dots that lead to a number are read as letters."""
-    sure = sum(_letters(word.text) for word in line.words if word.confidence >= SURE)
+    sure = sum(letters(word.text) for word in line.words if word.confidence >= SURE)
     return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
 
 
@@ -541,7 +562,8 @@ def _may_be_text(word: RecognisedWord) -> bool:
     )
 
 
-def _letters(text: str) -> int:
+def letters(text: str) -> int:
+    """How many letters and digits there are."""
     return sum(map(str.isalnum, text))
 
 
@@ -559,12 +581,11 @@ _NUMBERS = 0.4
 _NEARLY_AS_MUCH = 0.95
 """Rows of a table are kept together, also where the cells by themselves were read a little better."""
 
-Read = tuple[Segment, RecognisedText]
-"""A segment, and lines of it."""
 
-
-def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
-    """The segments in reading order, where areas were read twice with the reading that makes more sense."""
+def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
+    """The segments in reading order, where areas were read twice with the reading that makes more sense; and boxes of
+    the print that is on none of these words, in the picture in which it was seen.
+    """
     read = [(segment, with_squares(segment.gray, text)) for segment, text in sorted(read, key=lambda one: one[0].place)]
     kept = [one for one in read if one[0].doubt is None]
     for number, doubt in enumerate(page.doubts):
@@ -578,14 +599,35 @@ def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
             continue
         if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
             kept = [*rest[:place], *again, *rest[place:]]
-    return kept
+    return kept, _lost_in(page, kept)
+
+
+def _lost_in(page: PageLines, kept: Sequence[Read]) -> Boxes:
+    words = [on_page(one, word.box) for one, said in kept for line in said.lines for word in line.words]
+    if page.seen is None or not words:
+        return no_lines()
+    seen, sides = page.seen, page.seen.sides
+    height = usual_height(kept) / float(sides[1])
+    return lost_print(seen.gray, np.array(words) / sides, height, seen.print.ink, seen.print.factor)
+
+
+def usual_height(read: Sequence[Read]) -> float:
+    """The median height of their lines."""
+    return statistics.median(line.box[3] - line.box[1] for _, text in read for line in text.lines)
+
+
+def on_page(segment: Segment, box: Box) -> Box:
+    """From pixels of a segment to those of the page."""
+    across, down = segment.corner
+    left, top, right, bottom = box
+    return left + across, top + down, right + across, bottom + down
 
 
 def _is_text(lines: Sequence[RecognisedLine]) -> bool:
     """Whether lines are read well, or many of their letters surely: between them there may be rows of dashes."""
     words = [word for line in lines for word in line.words]
-    sure = sum(_letters(word.text) for word in words if word.confidence >= SURE)
-    many = sure >= max(_SURE_LETTERS, _MIN_SHARE * sum(_letters(word.text) for word in words))
+    sure = sum(letters(word.text) for word in words if word.confidence >= SURE)
+    many = sure >= max(_SURE_LETTERS, _MIN_SHARE * sum(letters(word.text) for word in words))
     return many or confidence(lines) >= UNREADABLE
 
 
