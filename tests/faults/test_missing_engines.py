@@ -260,6 +260,53 @@ def test_without_any_extra_pictures_and_pdfs_get_all_that_needs_none(machine: Ma
     machine.worked()
 
 
+def test_without_any_extra_each_kind_names_the_extra_that_it_needs(machine: Machine, sources: Path) -> None:
+    machine.configure('policy = "server"\n')
+    machine.hide(*EVERY_MODULE)
+    files = copied(sources, machine.root / "files", ("film.mp4", "note.txt", "photo.heic", "speech.wav"))
+    machine.run("index", files)
+    held = machine.held()
+    assert "cannot be imported" not in "".join(held.values())
+    extra = {kind: notice.rpartition(" run ")[2] for kind, notice in held.items()}
+    assert extra.pop("thumb") in {"pip install 'pillion[video]'", "pip install 'pillion[heif]'"}
+    assert extra == {
+        "ocr": "pip install 'pillion[ocr]'",
+        "transcript": "pip install 'pillion[speech]'",
+        "embeddings": "pip install 'pillion[embeddings]'",
+        "thumbstrip": "pip install 'pillion[video]'",
+        "proxy": "pip install 'pillion[video]'",
+    }
+
+
+def test_every_pdf_that_needs_no_recognition_is_read_where_there_is_none(machine: Machine, sources: Path) -> None:
+    machine.hide(*EVERY_MODULE)
+    files = copied(sources, machine.root / "files", ("page.png", "photo.jpg"))
+    # By their names the scans come first: after a few of them, all PDFs were taken to need it.
+    texts, scans = [f"text{i}.pdf" for i in range(12)], [f"scan{i}.pdf" for i in range(12)]
+    for number, (text, scan) in enumerate(zip(texts, scans, strict=True)):
+        media.write_pdf(files / text, [f"{number}. {media.PAGE_TEXT[:300]}"])
+        Image.new("L", (400, 300), 20 * number).save(files / scan)
+    machine.run("index", files, "--kinds", "ocr")
+    assert machine.pending() == {(name, "ocr") for name in ("page.png", "photo.jpg", *scans)}
+
+
+def test_pictures_that_lack_a_tool_are_not_tried_one_by_one_again(machine: Machine, sources: Path) -> None:
+    """All types went behind in a run that met them all: then the first of them had the others wait for ever."""
+    machine.hide(*EVERY_MODULE)
+    files = copied(sources, machine.root / "files", ("photo.jpg", "photo.tga"))
+    for number in range(200):
+        Image.new("L", (8, 8 + number)).save(files / f"{number}.png")
+    machine.run("index", files, "--kinds", "ocr")
+    machine.run("work")
+    done = program.run("events", "--json", "--library", machine.root / "library", env=machine.env)
+    before = json.loads(done.stdout.splitlines()[-1])["id"]
+    machine.run("work")
+    done = program.run("events", "--json", "--since", before, "--library", machine.root / "library", env=machine.env)
+    tried = [event for event in map(json.loads, done.stdout.splitlines()) if event["event"] == "started"]
+    assert 0 < len(tried) < 30
+    assert machine.held().keys() == {"ocr"}
+
+
 def test_the_extra_for_camera_raw_is_missing(machine: Machine, sources: Path) -> None:
     files = copied(sources, machine.root / "files", ("photo.dng", "photo.jpg"))
     machine.hide("rawpy")

@@ -461,15 +461,26 @@ def move_types(connection: sa.Connection, kind: SidecarKind, mimes: Collection[s
 
 
 def has_other_types(
-    connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], now: float, closed: Collection[int] = ()
+    connection: sa.Connection,
+    kind: SidecarKind,
+    mimes: Collection[str],
+    now: float,
+    closed: Collection[int] = (),
+    *,
+    in_place: bool = False,
 ) -> bool:
-    """Whether a job of this kind can run now whose file is taken for none of these types. ``closed``: see claim."""
+    """Whether a job of this kind can run now whose file is taken for none of these types.
+
+    ``closed``: see claim. ``in_place``: one that neither went behind nor last.
+    """
     others = (
         sa.select(jobs.c.id)
         .join(contents, contents.c.content_uuid == jobs.c.content_uuid)
         .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind, jobs.c.not_before <= now)
         .where(TAKEN_FOR.not_in(sorted(mimes)))
     )
+    if in_place:
+        others = others.where(sa.text(f"NOT {IS_BEHIND}"), jobs.c.priority < LAST_FROM)
     if closed:
         others = others.where(may_run(closed))
     return connection.execute(others.limit(1)).first() is not None
@@ -550,6 +561,21 @@ def wait_alike(
     last = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, jobs.c.priority >= LAST_FROM)
     waits = sa.update(jobs).where(last, alike).values(not_before=until, updated_at=now).returning(jobs.c.id)
     return list(connection.scalars(waits))
+
+
+def wait_types(
+    connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], notice: str, now: float, until: float
+) -> list[int]:
+    """Let the jobs of a kind for files of these types, of which some lacked a tool, wait, too. Returns their ids.
+
+    Those that somebody waits for do not, and neither do those that failed before.
+    """
+    taken = sa.select(contents.c.content_uuid).where(TAKEN_FOR.in_(sorted(mimes)))
+    queued = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, jobs.c.not_before <= now)
+    plain = sa.and_(jobs.c.priority >= ON_DEMAND_BEFORE, jobs.c.attempts == 0)
+    lacks = {"error_class": ErrorClass.MISSING_TOOL.value, "error_message": notice}
+    waits = sa.update(jobs).where(queued, plain, jobs.c.content_uuid.in_(taken))
+    return list(connection.scalars(waits.values(not_before=until, updated_at=now, **lacks).returning(jobs.c.id)))
 
 
 def _overlong(now: float) -> list[sa.ColumnElement[bool]]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from pillion import extras
 from pillion.kinds.lacking import Check, Lacking, importable, is_quick, sentences
-from pillion.readers import media
 
 
 def lacking(use: str, *, encoders: Sequence[str] = ()) -> Lacking:
@@ -19,4 +18,7 @@ def lacking_of(*checks: Check, encoders: Sequence[str] = ()) -> Lacking:
     needed = sentences(*checks, importable("av", "numpy"))
     if needed or is_quick():
         return Lacking(any_file=needed)
+    # It needs what was looked for.
+    from pillion.readers import media
+
     return Lacking(some=(*media.missing_decoders(), *media.missing_encoders(encoders)))

@@ -42,13 +42,13 @@ class LackingTools:
         ``notice``: what it is. ``closed``: Locations in which the kind is held back.
         """
         self._lacked.update(planned.job.job.id for planned, value in results if _lacks_tool(value))
-        if self._lets_others_run(kind, results, now, closed):
+        if self._lets_others_run(kind, notice, results, now, closed):
             self._gates.go_on(kind)
         else:
             self._gates.failed(kind, ErrorClass.MISSING_TOOL, notice)
 
     def _lets_others_run(
-        self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float, closed: Collection[int]
+        self, kind: SidecarKind, notice: str, results: Sequence[Result[PlannedJob]], now: float, closed: Collection[int]
     ) -> bool:
         """Whether others of a kind go on although some of its files lacked a tool.
 
@@ -60,14 +60,16 @@ class LackingTools:
         if still:
             with suppress(PillionError), self._database.write() as connection:
                 self._lacked.update(catalog_queue.wait_alike(connection, kind, still, now, held_back_until(now)))
-        return not of_all or self._let_other_types_run(kind, results, now, closed)
+        return not of_all or self._let_other_types_run(kind, notice, results, now, closed)
 
     def _let_other_types_run(
-        self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float, closed: Collection[int]
+        self, kind: SidecarKind, notice: str, results: Sequence[Result[PlannedJob]], now: float, closed: Collection[int]
     ) -> bool:
         """Move the types of files that lacked a tool behind the others of their kind; False where there are no others.
 
-        They may need nothing of it: JPEGs are made without what HEICs need, however many of these come first.
+        They may need nothing of it: JPEGs are made without what HEICs need, however many of these come first. Where the
+        others went behind, too, or last, which most do once a run met all types, those that lack it wait until these
+        were tried: else each of them would be tried before, and the first of them again by then.
         """
         ended = [(planned.job.job.mime, value) for planned, value in results if planned.job.job.kind == kind]
         lacking = {planned.job.job.mime for planned in _lacking_in(kind, results)[0]}
@@ -76,7 +78,11 @@ class LackingTools:
             with self._database.write() as connection:
                 others = catalog_queue.has_other_types(connection, kind, self._types[kind], now, closed)
                 if others:
+                    types = self._types[kind]
                     catalog_queue.move_types(connection, kind, lacking, Place.BEHIND, now)
+                    if not catalog_queue.has_other_types(connection, kind, types, now, closed, in_place=True):
+                        until = held_back_until(now)
+                        self._lacked.update(catalog_queue.wait_types(connection, kind, types, notice, now, until))
                 return others
         except PillionError:
             return False

@@ -7,14 +7,19 @@ from functools import partial
 from typing import Any
 
 from pillion import extras
-from pillion.kinds.embedding import minilm
-from pillion.kinds.embedding.generator import compute
 from pillion.kinds.lacking import Lacking, importable, sentences, slow
 
 
 def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     """For texts, whatever they are of."""
+    packages = extras.missing("embeddings", "embeddings")
+    if packages:
+        return Lacking(any_file=(packages,))
+    # They need what was looked for.
+    from pillion.kinds.embedding import minilm
+    from pillion.kinds.embedding.generator import compute
+
     storage = minilm.storage_of(compute(settings))
-    needed = sentences(minilm.missing, importable(*extras.EXTRAS["embeddings"]))
+    needed = sentences(importable(*extras.EXTRAS["embeddings"]))
     model = () if needed else sentences(slow(partial(minilm.converted, storage)))
     return Lacking(any_file=(*needed, *model))

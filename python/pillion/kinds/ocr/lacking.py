@@ -23,9 +23,9 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
         checks += [installed_engine, slow(recogniser.load)]
     by_networks = engine == AUTO and models.has_networks()
     if mime == "application/pdf":
-        # Only a page that is a photograph needs the networks.
-        some = sentences(slow(ppocr.loaded)) if by_networks else ()
-        return Lacking(any_file=sentences(document.missing, *checks), some=some)
+        # Most need no recognition: their pages are text. Only a page that is a photograph needs the networks.
+        networks = [slow(ppocr.loaded)] if by_networks else []
+        return Lacking(any_file=sentences(document.missing), some=sentences(*checks, *networks))
     if engine == "rapidocr" or by_networks:
         checks.append(slow(ppocr.loaded))
     return Lacking(any_file=(*sentences(*checks), *decode.lacking(mime)))

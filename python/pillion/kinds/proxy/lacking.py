@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pillion import extras
 from pillion.kinds import films
 from pillion.kinds.lacking import Lacking
-from pillion.readers.media import webm
+
+_USE = "proxies of films"
 
 
 def lacking(_mime: str, _settings: Mapping[str, Any]) -> Lacking:
     """For films and sound of any type."""
-    return films.lacking("proxies of films", encoders=(webm.VIDEO_ENCODER, webm.SOUND_ENCODER))
+    packages = extras.missing("video", _USE)
+    if packages:
+        return Lacking(any_file=(packages,))
+    # It needs what was looked for.
+    from pillion.readers.media import webm
+
+    return films.lacking(_USE, encoders=(webm.VIDEO_ENCODER, webm.SOUND_ENCODER))

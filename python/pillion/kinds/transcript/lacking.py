@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from pillion import extras
 from pillion.kinds import films
 from pillion.kinds.lacking import Lacking, importable, sentences, slow
-from pillion.kinds.transcript import models, whisper
-from pillion.readers import media
 
 
 def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     """For sound of any type, with the model of these settings."""
+    packages = extras.missing("speech", "transcripts")
+    if packages:
+        return Lacking(any_file=(packages,))
+    # They need what was looked for.
+    from pillion.kinds.transcript import models, whisper
+    from pillion.readers import media
+
     found = films.lacking_of(whisper.missing, media.missing, importable("ctranslate2", "faster_whisper"))
     model = sentences(slow(partial(models.found, settings.get("model") or "base")))
     return Lacking(any_file=(*found.any_file, *model), some=found.some)
