@@ -57,7 +57,7 @@ class Seen:
 
     gray: Gray
     print: Print
-    sides: NDArray[np.float64] = field(default_factory=partial(np.ones, 4))
+    sides: NDArray[np.float64] = field(default_factory=lambda: np.ones(4))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
