@@ -18,7 +18,7 @@ import pillion
 from pillion import __version__
 from pillion.cli.app import COMMANDS, program
 from tests.support import media
-from tests.support.program import run, run_json
+from tests.support.program import run, run_code, run_json
 
 KINDS = ("thumb", "text", "ocr", "transcript", "embeddings")
 
@@ -293,3 +293,18 @@ def test_ctrl_c_after_the_command_prints_no_traceback() -> None:
     leave = "lambda code: (os.kill(os.getpid(), signal.SIGINT), leave(code))"
     ended = _run_interrupted(f"leave = sys.exit; sys.exit = {leave}; main()")
     assert ended == (130, f"pillion {__version__}\n", "")
+
+
+@pytest.mark.parametrize("module", ["click", "pillion.cli.app"])
+def test_ctrl_c_while_the_program_is_imported_prints_no_traceback(module: str) -> None:
+    finder = f"""
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+"""
+    code = f"import os, signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n{finder}"
+    done = run_code(f"{code}\nfrom pillion.cli import main\nmain()", "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
