@@ -388,6 +388,19 @@ def test_a_damaged_index_is_built_again_with_one_sentence(library: Library, fold
         assert again.maintenance.usage().search_bytes > 0
 
 
+@pytest.mark.parametrize("data", [b"\xff" * 20, b""])
+def test_a_damaged_sidecar_that_an_index_leaves_out_is_told(library: Library, folder: Path, data: bytes) -> None:
+    add_page(library, folder, "a.jpg", ["marzipan"])
+    add_page(library, folder, "b.jpg", ["nougat"])
+    (sidecar,) = (item.path for item in library.ls(kind="ocr") if item.sources[0].endswith("b.jpg"))
+    assert sidecar is not None
+    Path(sidecar).write_bytes(data)
+    answer = library.searching.search("nougat")
+    assert names(answer.hits) == []
+    assert answer.notes == ("1 sidecar is damaged or gone, so text is not found: run 'pillion verify --repair'.",)
+    assert library.searching.search("marzipan").notes == ()
+
+
 def test_a_library_that_is_only_read_is_searched(library: Library, folder: Path) -> None:
     add_page(library, folder, "a.jpg", ["marzipan"])
     with Library.open(library.root) as reading:

@@ -276,8 +276,9 @@ class Searching:
             return
         if not behind.begun and behind.contents and progress is not None:
             progress(0, behind.contents)
+        unread: set[str] = set()
         try:
-            written = update.catch_up(self._database, self._store, progress)
+            written = update.catch_up(self._database, self._store, progress, unread)
         except (ItemError, OSError) as error:
             if not says_full(error):
                 raise
@@ -287,6 +288,9 @@ class Searching:
             self._notes.append("Another process is updating the search index: what is new may not be found yet.")
         if damaged:
             self._notes.append(REBUILT)
+        if unread:
+            which = "1 sidecar is" if len(unread) == 1 else f"{len(unread):,} sidecars are"
+            self._notes.append(f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'.")
         self._reader = None
         self._reopened()
 

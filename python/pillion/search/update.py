@@ -68,25 +68,31 @@ def behind(database: Database, state: State | None) -> Behind:
     return Behind(begun=True, contents=len(changes.contents), names=names)
 
 
-def catch_up(database: Database, store: Store, progress: Progress | None = None) -> bool:
+def catch_up(
+    database: Database, store: Store, progress: Progress | None = None, unread: set[str] | None = None
+) -> bool:
     """Index what is new; False if another process is at it.
 
+    ``unread``: is given the paths of sidecars that cannot be read, so that nothing of them is found.
     Raises ItemError (disk_full) or OSError where the index cannot be written; what was committed stays.
     """
     try:
         with index.writing(store.root) as writer:
-            _Update(database, store, writer, progress).run()
+            _Update(database, store, writer, progress, set() if unread is None else unread).run()
     except LibraryBusyError:
         return False
     return True
 
 
 class _Update:
-    def __init__(self, database: Database, store: Store, writer: Writer, progress: Progress | None) -> None:
+    def __init__(
+        self, database: Database, store: Store, writer: Writer, progress: Progress | None, unread: set[str]
+    ) -> None:
         self._database = database
         self._store = store
         self._writer = writer
         self._progress = progress
+        self._unread = unread
         self._committed = time.monotonic()
 
     def run(self) -> None:
@@ -207,15 +213,17 @@ class _Update:
             return self._store.read(item.rel_path, _LARGEST)
         except (OSError, ValueError):
             # It is gone: what 'verify' finds, 'work' makes again, and then there is an event.
+            self._unread.add(item.rel_path)
             return None
 
     def _read(self, items: Sequence[ReadySidecar] | None) -> Any:
         data = self._bytes(items[0]) if items else None
-        if data is None:
+        if not items or data is None:
             return None
         try:
             return msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
+            self._unread.add(items[0].rel_path)
             return None
 
     def _embedded(
