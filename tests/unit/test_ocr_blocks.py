@@ -53,6 +53,34 @@ def test_a_page_of_an_article() -> None:
     assert blocks[2].box == (100, 300, 710, 470)
 
 
+def inked(text: str, top: float, size: float, *, left: float = 100) -> OcrLine:
+    """A line of type of a size, its words in boxes around their ink: letters reach .7 of it up or .5, and .2 down."""
+    words, at = [], left
+    for part in text.split():
+        up = 0.5 if set(part) <= set("aceimnorsuvwxzgpqy") else 0.7
+        down = 0.2 if set(part) & set("gjpqy") else 0.0
+        box = (at, top + size * (0.7 - up), at + WIDTH * len(part), top + size * (0.7 + down))
+        words.append(OcrWord(text=part, confidence=90.0, box=box))
+        at += WIDTH * (len(part) + 1)
+    lefts, tops, rights, bottoms = zip(*(word.box for word in words), strict=True)
+    box = (min(lefts), min(tops), max(rights), max(bottoms))
+    return OcrLine(text=text, words=tuple(words), box=box, paragraph=True)
+
+
+def test_letters_below_the_line_make_no_heading() -> None:
+    """Most words of the prose have none, all of the last line do: it is 1.3 times as high."""
+    prose = [
+        inked("the harbour clerk takes letters and small chests from all who need it", 100 + 60 * n, 20)
+        for n in range(6)
+    ]
+    lines = [*prose, inked("Library keys deeply forgotten by pupils", 500, 20)]
+    assert types(structured(lines, SIZE)[1])[-1] == "text"
+    assert (
+        types(structured([*prose, inked("Library keys deeply forgotten by pupils", 500, 28)], SIZE)[1])[-1] == "heading"
+    )
+    assert types(structured([*prose, inked("The ferry", 500, 28)], SIZE)[1])[-1] == "heading"
+
+
 def test_rows_of_a_table_have_tabs() -> None:
     rows = ["Garden chairs      4    358.00", "Watering can       2     29.90", "Seed potatoes     25     20.00"]
     lines = [*PROSE, *(line(row, 100, 600 + 30 * number) for number, row in enumerate(rows))]

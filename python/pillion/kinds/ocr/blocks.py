@@ -9,7 +9,7 @@ import itertools
 import re
 import statistics
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pillion.kinds.ocr.order import (
     Placed,
@@ -37,7 +37,8 @@ _ALIGNED = 0.6
 _NEAR = 0.8
 _ROW_PITCH = 3.5
 _LARGE = 1.25
-"""A heading is set so many times larger than most lines of the page."""
+_LARGE_LETTERS = 1.15
+"""A heading is so many times higher than most lines of the page, and its letters so many times larger."""
 _HEADING_LINES = 3
 _HEADING_WORDS = 30
 _APART = 1.3
@@ -84,7 +85,8 @@ def structured(
     lines = [place.line for place in read]
     boxes = [place.box for place in read]
     cells = [_cells(place) for place in read]
-    body = _body_height(lines, boxes)
+    heights, letters = [place.height for place in read], [_letter_size(place) for place in read]
+    body = _Type(_usual(heights, lines), _usual(letters, lines))
     bottom = size[rotation % 180 == 0]
     parts: list[tuple[BlockType, range, int]] = []
     number = 0
@@ -96,7 +98,9 @@ def structured(
         elif count:
             kind = BlockType.TABLE
         else:
-            kind = _type(lines[number:end], boxes[number:end], body, bottom, is_last=end == len(lines))
+            own = _Type(statistics.median(heights[number:end]), statistics.median(letters[number:end]))
+            is_foot = end == len(lines) and boxes[number][1] > _FOOT * bottom
+            kind = _type(lines[number:end], own.times(body), is_foot=is_foot)
         parts.append((kind, range(number, end), count))
         number = end
     outer = around_each([lines[part.start : part.stop] for _, part, _ in parts])
@@ -367,17 +371,60 @@ def _end_of_block(lines: Sequence[OcrLine], boxes: Sequence[Box], cells: Sequenc
     return len(lines)
 
 
-def _type(lines: Sequence[OcrLine], boxes: Sequence[Box], body: float, bottom: float, *, is_last: bool) -> BlockType:
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """How large lines are set. ``height``: of their boxes; ``letters``: see :func:`_letter_size`."""
+
+    height: float
+    letters: float
+
+    def times(self, body: _Type) -> _Type:
+        """How many times as large as other type."""
+        return _Type(self.height / max(body.height, _TINY), self.letters / max(body.letters, _TINY))
+
+
+_TINY = 1e-6
+_HIGH, _LOW, _BELOW = 0.72, 0.5, 0.22
+"""How far letters reach above the line, those with ascenders and the others, and below it, in sizes of type."""
+_WITH_DESCENDERS = frozenset("gjpqyQ,;()[]{}/|")
+_WITHOUT_ASCENDERS = frozenset("acegmnopqrsuvwxyz.,;:-_")
+
+
+def _letter_size(place: Placed) -> float:
+    """The size of type by the letters: the median of the heights of words, each by how far its letters reach."""
+    sizes = [
+        (bottom - top) / reach
+        for word, (_, top, _, bottom) in zip(place.line.words, place.words, strict=False)
+        if (reach := _reach(word.text))
+    ]
+    return statistics.median(sizes) if sizes else place.height / (_HIGH + _BELOW)
+
+
+def _reach(text: str) -> float:
+    """How high the letters of a word are together, in sizes of type; 0 where that is not known."""
+    if not text.isascii() or not any(map(str.isalnum, text)):
+        return 0.0
+    above = _LOW if _WITHOUT_ASCENDERS.issuperset(text) else _HIGH
+    return above + _BELOW if not _WITH_DESCENDERS.isdisjoint(text) else above
+
+
+def _type(lines: Sequence[OcrLine], larger: _Type, *, is_foot: bool) -> BlockType:
+    """``larger``: how many times as large as most of the page they are set. ``is_foot``: they end it, at its foot.
+
+    A heading is larger by both: a box is higher where letters reach below the line, and that of a text layer is as high
+    whatever they are.
+    """
     words = sum(len(line.text.split()) for line in lines)
-    if is_last and boxes[0][1] > _FOOT * bottom and words <= _FOOT_WORDS:
+    if is_foot and words <= _FOOT_WORDS:
         return BlockType.FOOTER
     if len(lines) <= _CAPTION_LINES and _CAPTION.match(lines[0].text):
         return BlockType.CAPTION
-    high = statistics.median(box[3] - box[1] for box in boxes)
-    if high >= _LARGE * body and len(lines) <= _HEADING_LINES and words <= _HEADING_WORDS:
+    is_large = larger.height >= _LARGE and larger.letters >= _LARGE_LETTERS
+    if is_large and len(lines) <= _HEADING_LINES and words <= _HEADING_WORDS:
         return BlockType.HEADING
     first = lines[0].text
-    if len(lines) == 1 and high >= _NUMBERED * body and words <= _HEADING_WORDS // 2 and _SECTION.match(first):
+    is_larger = min(larger.height, larger.letters) >= _NUMBERED
+    if len(lines) == 1 and is_larger and words <= _HEADING_WORDS // 2 and _SECTION.match(first):
         return BlockType.HEADING
     return BlockType.LIST if _BULLET.match(first) or _ITEM.match(first) else BlockType.TEXT
 
@@ -410,15 +457,15 @@ def _real(figures: Sequence[Box], lines: Sequence[Box], size: Size) -> list[Box]
     return found
 
 
-def _body_height(lines: Sequence[OcrLine], boxes: Sequence[Box]) -> float:
-    """The height of the line in the middle of the page's text, from the lowest lines to the highest."""
-    heights = sorted((box[3] - box[1], len(line.text)) for line, box in zip(lines, boxes, strict=True))
-    half = sum(length for _, length in heights) / 2
-    for height, length in heights:
+def _usual(sizes: Sequence[float], lines: Sequence[OcrLine]) -> float:
+    """The size of the line in the middle of the page's text, from the smallest lines to the largest."""
+    in_order = sorted((size, len(line.text)) for size, line in zip(sizes, lines, strict=True))
+    half = sum(length for _, length in in_order) / 2
+    for size, length in in_order:
         half -= length
         if half <= 0:
-            return height
-    return heights[-1][0]
+            return size
+    return in_order[-1][0]
 
 
 def _with_figures(blocks: Iterable[Block], figures: Sequence[Box]) -> Iterator[Block]:
