@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from tests.support import photos
 from tests.support.invariants import check_invariants
-from tests.support.program import run, start
+from tests.support.program import Process, run, start
 
 FILES = 30
 
@@ -30,7 +29,7 @@ def _written(library: Path) -> int:
     return sum(1 for _ in library.rglob("*.webp"))
 
 
-def _start(library: Path, folder: Path) -> subprocess.Popen[bytes]:
+def _start(library: Path, folder: Path) -> Process:
     """Index and work; the last picture is not done, so that the program is there to be killed however late it is."""
     points = library.parent / "points"
     points.mkdir()
@@ -38,7 +37,7 @@ def _start(library: Path, folder: Path) -> subprocess.Popen[bytes]:
     return start("index", folder, "--library", library, "--policy", "mobile", env=hangs)
 
 
-def _kill_when(library: Path, process: subprocess.Popen[bytes], made: int) -> None:
+def _kill_when(library: Path, process: Process, made: int) -> None:
     """Wait until so many thumbnails are on disk, then kill the parent."""
     while _written(library) < made:
         assert process.poll() is None, "it was done before it could be killed"

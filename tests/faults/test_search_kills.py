@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.library import Library
 from pillion.search import index, update
 from pillion.search.index import Reader
-from tests.support.kills import PATIENCE_S, SEARCH_POINTS, write_picture
-from tests.support.program import COMMAND
+from tests.support.kills import SEARCH_POINTS, write_picture
+from tests.support.program import run
 from tests.support.searching import add_page, embeddings_of, pages_json, picture_embedding_of, unit_vectors
 
 
@@ -82,14 +80,13 @@ def rebuilt(root: Path) -> dict[str, object]:
     return held(root)
 
 
-def search(root: Path, points: Path, rule: str = "") -> tuple[int, bytes]:
+def search(root: Path, points: Path, rule: str = "") -> tuple[int, str]:
     """Search in a process of its own, which brings the index up to date; returns its exit code, and what it said."""
     shutil.rmtree(points, ignore_errors=True)
     points.mkdir()
-    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: rule}
-    command = [*COMMAND, "search", "marzipan", "--words", "--library", str(root)]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_S)
-    assert b"Traceback" not in done.stderr, done.stderr
+    environment = {DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: rule}
+    done = run("search", "marzipan", "--words", "--library", root, env=environment)
+    assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stderr
 
 
@@ -123,7 +120,7 @@ def test_a_full_disk_is_told_and_made_up_for(root: Path, tmp_path: Path, point: 
     assert (tmp_path / "points" / point).exists()
     # What was indexed before is found, or nothing is yet; without any index it is an error.
     assert code in ((2,) if point == "search.emptied" else (0, 1))
-    assert b"The disk is full" in said
+    assert "The disk is full" in said
     assert search(root, tmp_path / "points")[0] == 0
     assert held(root) == rebuilt(root)
 

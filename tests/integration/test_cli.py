@@ -18,7 +18,8 @@ import pillion
 from pillion import __version__
 from pillion.cli.app import COMMANDS, program
 from tests.support import media
-from tests.support.program import run, run_code, run_json
+from tests.support.program import run_anew as run
+from tests.support.program import run_code, run_json
 
 KINDS = ("thumb", "text", "ocr", "transcript", "embeddings")
 

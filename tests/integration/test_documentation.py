@@ -21,7 +21,7 @@ import pytest
 from pillion.cli.options import LIBRARY_VARIABLE
 from pillion.settings.config import load_config
 from tests.support import media, office
-from tests.support.program import run
+from tests.support.program import run_anew as run
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -26,7 +26,8 @@ from pillion.model import SidecarKind, SidecarStatus
 from pillion.queue.work import Workers
 from tests.support import photos
 from tests.support.invariants import check_invariants
-from tests.support.program import COMMAND, run, run_json
+from tests.support.program import COMMAND, run_json
+from tests.support.program import run_anew as run
 
 
 @pytest.fixture

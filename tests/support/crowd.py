@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.library import Library
 from tests.support.kills import write_picture
-from tests.support.program import COMMAND
+from tests.support.program import Process, begin
 from tests.support.waiting import PATIENCE_S
 
 
@@ -21,7 +20,7 @@ class Crowd:
 
     root: Path
     number: int
-    programs: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    programs: list[Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         (self.root / "photos").mkdir()
@@ -41,13 +40,11 @@ class Crowd:
         """Where the failpoints are counted, for all programs together."""
         return self.root / "points"
 
-    def start(self, environment: Mapping[str, str] | None = None, rules: str = "") -> subprocess.Popen[bytes]:
+    def start(self, environment: Mapping[str, str] | None = None, rules: str = "") -> Process:
         """Start one more ``pillion work``."""
         whole = {**os.environ, DIRECTORY_VARIABLE: str(self.points), RULES_VARIABLE: rules, **(environment or {})}
         with open(self._errors_of(len(self.programs)), "wb") as errors:
-            process = subprocess.Popen(
-                [*COMMAND, "work", "--library", str(self.library)], stdout=errors, stderr=errors, env=whole
-            )
+            process = begin(["work", "--library", str(self.library)], whole, errors, errors)
         self.programs.append(process)
         return process
 

@@ -26,7 +26,7 @@ from tests.support.invariants import (
     source_state,
     visible_files,
 )
-from tests.support.program import COMMAND
+from tests.support.program import Process, begin
 
 PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
@@ -161,8 +161,12 @@ class Victim:
     def interrupt_at(self, point: str, *rules: str) -> None:
         """Press Ctrl-C at a point that the program itself reaches, with further rules: it ends in order."""
         process = self._start({RULES_VARIABLE: " ".join([f"{point}=stop@1", *rules])})
-        _, status = os.waitpid(process.pid, os.WUNTRACED)
-        assert os.WIFSTOPPED(status), f"{point} is never reached: {self._errors()}"
+        stopping = psutil.Process(process.pid)
+        deadline = time.monotonic() + PATIENCE_S
+        while stopping.status() != psutil.STATUS_STOPPED:
+            assert process.poll() is None, f"{point} is never reached: {self._errors()}"
+            assert time.monotonic() < deadline, f"{point}: it does not end"
+            time.sleep(0.005)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGCONT)
         assert process.wait(PATIENCE_S) == 130, self._errors()
@@ -178,7 +182,7 @@ class Victim:
         check_invariants(self.library, finished=True)
         assert len(visible_files(self.library)) >= 2 * len(list(self.photos.glob("*.jpg")))
 
-    def _start(self, rules: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
+    def _start(self, rules: dict[str, str], *command: str) -> Process:
         """Start a command; without one, index with some new pictures."""
         if not command:
             self._add_pictures()
@@ -189,9 +193,9 @@ class Victim:
         (self.root / "points").mkdir()
         self.runs += 1
         environment = {**os.environ, DIRECTORY_VARIABLE: str(self.root / "points"), **rules}
-        whole = [*COMMAND, *command, "--library", str(self.library)]
-        with open(self.root / "stderr", "wb") as errors:
-            return subprocess.Popen(whole, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        words = [*command, "--library", str(self.library)]
+        with open(self.root / "stderr", "wb") as errors, open(os.devnull, "wb") as nowhere:
+            return begin(words, environment, nowhere, errors)
 
     def _add_pictures(self) -> None:
         self.photos.mkdir(parents=True, exist_ok=True)
@@ -199,7 +203,7 @@ class Victim:
             write_picture(self.photos / f"{self.pictures:05d}.jpg", self.pictures)
             self.pictures += 1
 
-    def _kill(self, process: subprocess.Popen[bytes], whom: str) -> bool:
+    def _kill(self, process: Process, whom: str) -> bool:
         workers = []
         try:
             if whom != "parent":
@@ -260,4 +264,4 @@ def random_kill(victim: Victim, chance: random.Random) -> bool:
         return victim.kill_at(point, action, chance.choice([1, 1, 2, 3, 5, 8]))
     if chance.random() < 0.25:
         return victim.interrupt_after(chance.uniform(0.0, 1.0))
-    return victim.kill_after(chance.uniform(0.3, 1.6), chance.choice(["parent", "worker", "both"]))
+    return victim.kill_after(chance.uniform(0.1, 1.4), chance.choice(["parent", "worker", "both"]))

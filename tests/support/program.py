@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from tests.support import prefork
+
+PATIENCE_S = 240.0
 COMMAND = (sys.executable, "-m", "pillion")
 
 
@@ -17,8 +22,38 @@ def changed(changes: str) -> tuple[str, ...]:
     return (sys.executable, "-c", f"{changes}\nfrom pillion.cli import main\nmain()") if changes else COMMAND
 
 
+Process = subprocess.Popen[bytes] | prefork.Started
+
+
+def begin(words: Sequence[str], environment: Mapping[str, str], stdout: IO[Any], stderr: IO[Any]) -> Process:
+    """Start it, by a process that has imported some packages where the environment is as that one's."""
+    if prefork.fits(environment):
+        return prefork.start(words, environment, stdout, stderr)
+    with open(os.devnull, "rb") as nothing:
+        return subprocess.Popen([*COMMAND, *words], stdin=nothing, stdout=stdout, stderr=stderr, env=environment)
+
+
 def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run it to its end; stdout and stderr as text."""
+    words = [str(argument) for argument in arguments]
+    with _printed() as stdout, _printed() as stderr:
+        process = begin(words, {**os.environ, **(env or {})}, stdout, stderr)
+        try:
+            code = process.wait(PATIENCE_S)
+        except BaseException:
+            process.kill()
+            raise
+        for printed in (stdout, stderr):
+            printed.seek(0)
+        return subprocess.CompletedProcess([*COMMAND, *words], code, stdout.read(), stderr.read())
+
+
+def _printed() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")
+
+
+def run_anew(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """As :func:`run`, always by a new Python, with pipes."""
     return subprocess.run(
         [*COMMAND, *map(str, arguments)],
         text=True,
@@ -26,7 +61,7 @@ def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess
         errors="surrogateescape",
         capture_output=True,
         env={**os.environ, **(env or {})},
-        timeout=240,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -64,11 +99,7 @@ def run_measured(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[st
     return done, int(kibibytes) * 1024
 
 
-def start(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+def start(*arguments: str | Path, env: dict[str, str] | None = None) -> Process:
     """Start it and go on; its output is thrown away."""
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **(env or {})},
-    )
+    with open(os.devnull, "wb") as nowhere:
+        return begin([str(argument) for argument in arguments], {**os.environ, **(env or {})}, nowhere, nowhere)
