@@ -161,18 +161,27 @@ def test_what_heads_a_column_of_numbers_is_read_before_its_rows() -> None:
 
 
 def test_rows_of_numbers_may_be_far_apart() -> None:
-    """Read column by column; of words that are so far apart each is a block, which stays where it was read."""
+    """They were read column by column."""
     columns = [
         [line(str(number * 10 + row), 100 + 200 * number, 100 + 150 * row) for row in range(4)] for number in (1, 2)
     ]
     read, _ = structured([one for column in columns for one in column], SIZE)
     assert [one.text for one in read] == ["10\t20", "11\t21", "12\t22", "13\t23"]
-    words = [
-        [line(f"{name} sails", left, 100 + 150 * row) for row in range(4)]
-        for name, left in (("red", 100), ("old", 300))
-    ]
-    lines = [one for column in words for one in column]
-    assert [one.text for one in structured(lines, SIZE)[0]] == [one.text for one in lines]
+
+
+def test_a_cell_alone_on_the_right_of_its_row_is_read_with_it() -> None:
+    """The engine reads after all else what is at the ends of rows that are far apart."""
+    labels = [line(text, 100, 100 + 150 * n) for n, text in enumerate(("Goods", "Cables", "Sails"))]
+    values = [line(text, 600, 101 + 150 * n) for n, text in enumerate(("Price", "17 Euro", "90 Euro"))]
+    rows = ["Goods\tPrice", "Cables\t17 Euro", "Sails\t90 Euro"]
+    assert [one.text for one in structured([*labels, *values], SIZE)[0]] == rows
+    lower = [line(text, 600, 106 + 150 * n) for n, text in enumerate(("Price", "17 Euro", "90 Euro"))]
+    assert list(structured([*labels, *lower], SIZE)[0]) == [*labels, *lower]
+    # One near it that is level with nothing shows a column of its own, and so does running text.
+    other = line("of rope", 600, 300)
+    assert list(structured([labels[0], labels[1], values[1], other], SIZE)[0]) == [*labels[:2], values[1], other]
+    text = line("of rope that is as long as the harbour and", 600, 281)
+    assert list(structured([labels[0], labels[1], values[1], text], SIZE)[0]) == [*labels[:2], values[1], text]
 
 
 def test_numbers_of_lines_come_before_short_lines_and_not_before_running_text() -> None:
@@ -206,8 +215,9 @@ def test_lines_beside_terms_are_rows_where_the_page_has_such_rows() -> None:
         "strcat (s)\tjoin strings to one",
         "regexp (s)\tfind where one matches",
     ]
-    alone, _ = structured([*PROSE, *terms, *lines], SIZE)
-    assert list(alone) == [*PROSE, *terms, *lines]
+    prose = [line(one.text, 100, 80 + 30 * n) for n, one in enumerate(PROSE)]
+    alone, _ = structured([*prose, *terms, *lines], SIZE)
+    assert list(alone) == [*prose, *terms, *lines]
 
 
 def test_a_block_above_one_that_was_read_before_comes_first() -> None:
@@ -217,6 +227,23 @@ def test_a_block_above_one_that_was_read_before_comes_first() -> None:
     beside = line("Elsewhere on the page", 700, 200)
     assert structured([below, last, beside], SIZE)[0] == (below, last, beside)
     assert structured([below, last, heading], SIZE, in_order=True)[0] == (below, last, heading)
+
+
+def test_a_line_comes_after_those_above_it_and_columns_stay_whole() -> None:
+    """The engine took the lines of a program that are set in for a column of their own."""
+    program = [line("SELECT", 100, 100), *(line(text, 140, 130 + 30 * n) for n, text in enumerate(("name,", "town")))]
+    rest = [line("FROM TOWN", 100, 190), line("harbours", 140, 220)]
+    read = [*program[1:], rest[1], program[0], rest[0]]
+    assert list(structured(read, SIZE)[0]) == [*program, *rest]
+    left, right = ([line(one.text[:20], at, 300 + 30 * n) for n, one in enumerate(PROSE)] for at in (100, 500))
+    assert list(structured([*left, *right], SIZE)[0]) == [*left, *right]
+
+
+def test_what_was_read_too_early_comes_after_all_that_is_above_it() -> None:
+    """A number at the foot of a column does not take the lines of the column that reach over it before the others."""
+    column = [line("a line of the column", 100 if n % 3 else 140, 100 + 30 * n) for n in range(17)]
+    number, foot = line("7", 110, 620), line("and more that goes on", 100, 700)
+    assert list(structured([number, *column, foot], SIZE)[0]) == [*column, number, foot]
 
 
 @pytest.mark.parametrize("rotation", [0, 90])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -272,6 +272,16 @@ def test_strokes_of_a_drawing_among_text_are_none() -> None:
     kept = ("x = y+", "(11)", "61", "qnd yy", "\u05d0\u05d1", "\u4e2d")
     lines = [line(GOOD, 95)] * 5 + [line(said, 40) for said in (*drawn, *kept)]
     assert believable(lines) == [True] * 5 + [False] * len(drawn) + [True] * len(kept)
+
+
+def test_small_print_of_which_nothing_is_sure_is_none() -> None:
+    """As that of pages shown small in a figure. What is read of it may be words, but is not what stands there."""
+    sure = [line(GOOD, 95)] * 9
+    noise, note, formula = line("moter teers that wahoo", 20), line("a note 7", 60), line("mooter tears", 20)
+    small = [replace(one, box=(0, 0, 10, 3)) for one in (noise, note)]
+    assert believable([*sure, *small, formula]) == [*([True] * 9), False, True, True]
+    # Nothing is sure, so nobody knows how high lines of text are.
+    assert believable([*([line(GOOD, 78)] * 9), small[0]]) == [True] * 10
 
 
 def test_words_are_kept_where_dots_that_lead_to_a_number_are_read_as_letters() -> None:

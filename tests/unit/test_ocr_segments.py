@@ -343,6 +343,18 @@ def test_a_single_line_is_only_put_in_the_place_of_one() -> None:
     assert said(kept_of(page, [(whole, elsewhere), again])) == ["above", "below"]
 
 
+def test_a_line_that_was_cut_is_whole_where_it_is_read_alike() -> None:
+    """The engine cut it at a wide space; as one it is a little less sure."""
+    nothing = np.zeros((1, 1), np.uint8)
+    strip = Doubt((80, 1000, 1620, 1040), boxes([(80, 1000, 1620, 1040)]), strip=True)
+    page = PageLines(PreparedImage(nothing, SHAPE), boxes([]), (strip,))
+    before = RecognisedText((read("above", 90, 100), read("Repeated", 90, 1010), read("separation", 90, 1010)))
+    whole = Segment(nothing, corner=(100, 0)), before
+    for text, lines in (("Repeated separation", ["above", "Repeated separation"]), ("Repeated", said([whole]))):
+        again = Segment(nothing, corner=(100, 900), doubt=0, place=1), RecognisedText((read(text, 80, 100),))
+        assert said(chosen(page, [whole, again])) == lines
+
+
 def test_more_text_that_is_less_sure_is_not_taken() -> None:
     guessed = RecognisedText((read("one two three", 75, 100),))
     assert chosen_of(guessed, rows=True) == ["above", "one", "two", "below"]

@@ -120,7 +120,8 @@ def structured(
 # The engine reads many tables column by column. Where most lines of a block stand on the right of lines that were read
 # before, they are rows of a table if the block is of numbers, or of short lines beside numbers, or of cells beside rows
 # of cells, or of lines beside terms where the engine itself read rows with a gap at the same places. They are read row
-# by row.
+# by row. So are one or two lines that are level with others on their left and stand in no column of their own: the last
+# cells of rows that are few or far apart, which the engine reads after all else.
 
 _LINES = 3
 _MATCHED = 0.7
@@ -141,6 +142,11 @@ _LIKE = 2
 _TERM_WIDTH = 14.0
 _OF_NUMBERS = 0.6
 """The share of a column's cells that are numbers."""
+_TOP_OR_FOOT = 0.15
+"""A lone cell begins or ends less than so many heights above or below what is on its left: it may have accents, ..."""
+_LEVEL_FEET = 0.25
+_NEAR_CELL = 4.0
+"""... and so near to it, in its heights, there is no line over or under it that is not level with one on its left."""
 
 
 def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
@@ -148,19 +154,42 @@ def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
     rows: list[list[Placed]] = []
     blocks = _with_whole_columns(blocks)
     pairs = [pair for block in blocks for line in block if (pair := _pair(line)) is not None]
+    every = [line for block in blocks for line in block]
     for block in blocks:
-        partners = _partners(rows, block) if len(block) >= _LINES and rows else {}
+        partners = _partners(rows, block) if rows else {}
         head = _head(block, partners)
-        enough = len(partners) >= max(_LINES, _MATCHED * (len(block) - head))
+        enough = len(block) >= _LINES and len(partners) >= max(_LINES, _MATCHED * (len(block) - head))
         beside = [rows[number] for number in partners.values()]
         marked = _marked(rows, block)
+        is_column = enough and (_is_column(block[head:], beside) or _are_of_terms(block[head:], beside, pairs))
         if marked is not None:
             rows = marked
-        elif enough and (_is_column(block[head:], beside) or _are_of_terms(block[head:], beside, pairs)):
+        elif is_column or (len(block) < _LINES and _are_lone_cells(block, [row[-1] for row in beside], every)):
             rows = _woven(rows, block, partners)
         else:
             rows.extend([line] for line in block)
     return rows
+
+
+def _are_lone_cells(block: Sequence[Placed], beside: Sequence[Placed], every: Sequence[Placed]) -> bool:
+    """Whether all lines of a block are level with those ``beside`` them on their left, in no column of their own."""
+    return len(beside) == len(block) and all(
+        not is_full(line)
+        and min(abs(line.box[side] - other.box[side]) for side in (1, 3)) < _TOP_OR_FOOT * line.height
+        and not any(_is_of_column(near, line, every) for near in every)
+        for line, other in zip(block, beside, strict=True)
+    )
+
+
+def _is_of_column(near: Placed, line: Placed, every: Sequence[Placed]) -> bool:
+    """Whether a line near another one, over or under it, is running text or has nothing level with it on its left."""
+    apart = max(near.box[1] - line.box[3], line.box[1] - near.box[3])
+    is_over = near.box[0] < line.box[2] and line.box[0] < near.box[2]
+    if near is line or not is_over or apart >= _NEAR_CELL * line.height:
+        return False
+    return is_full(near) or not any(
+        abs(other.box[3] - near.box[3]) < _LEVEL_FEET * near.height and other.box[2] <= near.box[0] for other in every
+    )
 
 
 def _with_whole_columns(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:

@@ -15,12 +15,26 @@ from __future__ import annotations
 
 import enum
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pillion import _core
-from pillion.kinds.ocr.layout import TILE, Area, Boxes, Gray, Mask, Print, inside, touch
+from pillion.kinds.ocr.layout import (
+    TILE,
+    Area,
+    Boxes,
+    Gray,
+    LayoutAnalysis,
+    Mask,
+    Piece,
+    Print,
+    inside,
+    line_of,
+    touch,
+    with_lines,
+)
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
@@ -93,6 +107,96 @@ def blend(rows: Gray, first: int, end: int) -> None:
     """Puts what is between their neighbours on both sides in place of some columns, if they have two."""
     if first > 0 and end < rows.shape[1]:
         rows[:, first:end] = np.rint(rows[:, [first - 1, end]].mean(axis=1))[:, None].astype(np.uint8)
+
+
+# lines that the engine cut --------------------------------------------------------------------------------------------
+
+# Where spaces, or in type of one width letters, of several lines stand below each other, the engine takes the way
+# between them for a gutter. It is none where it is narrower than a space: the line goes on there. Read whole, no word
+# is cut.
+
+_LESS_THAN_SPACE = 0.5
+"""The two parts of a line are less than so many of its heights apart, ..."""
+_SHARED = 0.7
+"""... of which the lower one shares so much with the other, ..."""
+_TALL = 2.0
+"""... which is less than so many times as high: it may have tall letters."""
+_WITHIN_WORD = 0.35
+"""Parts that are nearer are read as one: a word may be cut there."""
+
+
+def whole_lines(gray: Gray, analysis: LayoutAnalysis) -> tuple[Rulings, LayoutAnalysis]:
+    """The rulings of a picture, and the analysis of it with lines in one that the engine cut where no ruling is."""
+    found = rulings(gray, analysis.height)
+    return found, made_whole(analysis, found.down)
+
+
+def made_whole(analysis: LayoutAnalysis, down: Boxes) -> LayoutAnalysis:
+    """The analysis with lines in one that the engine cut, each in the place of its first part.
+
+    ``down``: rulings that run down the picture; what stands on both sides of one stays apart.
+    """
+    if analysis.pieces is None:
+        return analysis
+    after = _goes_on_in(analysis.boxes, [bool(some) for some in analysis.pieces], down)
+    if not after:
+        return analysis
+    parts = set(after.values())
+    boxes = analysis.boxes.tolist()
+    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
+    for first, box in enumerate(boxes):
+        if first in parts:
+            continue
+        number, pieces = first, list(analysis.pieces[first])
+        while number in after:
+            gap = boxes[after[number]][0] - boxes[number][2]
+            height = boxes[number][3] - boxes[number][1]
+            number = after[number]
+            rest = analysis.pieces[number]
+            if gap < _WITHIN_WORD * height:
+                pieces[-1:] = [_as_one(pieces[-1], rest[0])]
+                rest = rest[1:]
+            pieces.extend(rest)
+        whole = number != first
+        lines.append(line_of(pieces, paragraph=pieces[0].starts_paragraph) if whole else (box, tuple(pieces)))
+    return with_lines(analysis, lines)
+
+
+def _goes_on_in(lines: Boxes, are_read: Sequence[bool], down: Boxes) -> dict[int, int]:
+    """Of lines that go on in another one that, by their numbers: of two only one goes on in the other."""
+    left, top, right, bottom = lines.T
+    heights = bottom - top
+    shared = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    lower, higher = np.minimum(heights[:, None], heights), np.maximum(heights[:, None], heights)
+    gaps = left - right[:, None]
+    meets = (
+        (shared > _SHARED * lower)
+        & (higher < _TALL * lower)
+        & (np.abs(gaps) < _LESS_THAN_SPACE * lower)
+        & (left > left[:, None])
+        & (right > right[:, None])
+        & np.array(are_read)
+        & np.array(are_read)[:, None]
+    )
+    pairs = [(one, two) for one, two in np.argwhere(meets).tolist() if not _are_parted(lines[one], lines[two], down)]
+    firsts, seconds = (Counter(side) for side in zip(*pairs, strict=True)) if pairs else (Counter(), Counter())
+    return {one: two for one, two in pairs if firsts[one] == seconds[two] == 1}
+
+
+def _are_parted(one: Boxes, two: Boxes, down: Boxes) -> bool:
+    """Whether a ruling runs between two lines beside each other."""
+    middle = (max(one[1], two[1]) + min(one[3], two[3])) / 2
+    low, high = min(one[2], two[0]), max(one[2], two[0])
+    return bool(
+        ((down[:, 1] < middle) & (middle < down[:, 3]) & (down[:, 2] >= low - 1) & (down[:, 0] <= high + 1)).any()
+    )
+
+
+def _as_one(first: Piece, rest: Piece) -> Piece:
+    """Two pieces as one."""
+    (x0, y0, x1, y1), (x2, y2, x3, y3) = first.area, rest.area
+    area = min(x0, x2), min(y0, y2), max(x1, x3), max(y1, y3)
+    return replace(first, area=area, rows=(min(first.rows[0], rest.rows[0]), max(first.rows[1], rest.rows[1])))
 
 
 # areas to doubt -------------------------------------------------------------------------------------------------------

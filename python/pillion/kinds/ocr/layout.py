@@ -184,6 +184,29 @@ class Strip:
         return found if all(found.values()) else {}
 
 
+# lines of an analysis -------------------------------------------------------------------------------------------------
+
+
+def with_lines(analysis: LayoutAnalysis, lines: Sequence[tuple[Sequence[float], tuple[Piece, ...]]]) -> LayoutAnalysis:
+    """The analysis with other lines: around each, and its pieces."""
+    return replace(
+        analysis,
+        lines=len(lines),
+        boxes=np.array([box for box, _ in lines], np.float64).reshape(-1, 4),
+        pieces=tuple(pieces for _, pieces in lines),
+    )
+
+
+def line_of(pieces: Sequence[Piece], *, paragraph: bool) -> tuple[Sequence[float], tuple[Piece, ...]]:
+    """A line of its own that pieces of another one make. ``paragraph``: one begins with it."""
+    lefts, tops, rights, bottoms = zip(*(piece.area for piece in pieces), strict=True)
+    box = min(lefts), min(tops), max(rights), max(bottoms)
+    return box, tuple(
+        replace(piece, line=box, starts_line=number == 0, starts_paragraph=number == 0 and paragraph)
+        for number, piece in enumerate(pieces)
+    )
+
+
 # pixels ---------------------------------------------------------------------------------------------------------------
 
 _DARK = 100
@@ -215,6 +238,16 @@ def dark_on_light(gray: Gray) -> Gray:
     return 255 - gray if float(np.median(gray[::4, ::4])) < _DARK else gray
 
 
+def page_gray_of(pixels: NDArray[np.uint8]) -> Gray:
+    """Gray pixels of a page in RGB or RGBA, shape (H, W, 3 or 4), as :func:`for_print` gives them."""
+    return for_print(gray_of(pixels))
+
+
+def for_print(gray: Gray) -> Gray:
+    """The picture of a page, dark on light, with shades made white that have dark text on them."""
+    return without_shades(dark_on_light(gray))
+
+
 def enlarged(gray: Gray, width: int, height: int) -> Gray:
     """Bilinear, to ``(height, width)``."""
     rows, row_part = _positions(gray.shape[0], height)
@@ -232,6 +265,107 @@ def _positions(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32
     centres = np.clip((np.arange(new, dtype=np.float32) + 0.5) * (old / new) - 0.5, 0, old - 1)
     first = np.floor(centres).astype(np.intp)
     return first, (centres - first).astype(np.float32)
+
+
+# shades ---------------------------------------------------------------------------------------------------------------
+
+# In black and white, which is all that the layout looks at, a ground that is darker than the middle between paper and
+# ink is ink, and what is printed on it is lost, as in the shaded cells of many tables. A drawn page shows its shades:
+# each is one gray, found on many pixels, and its neighbours on few.
+
+_DARKEST = 0.25
+_LIGHTEST = 0.85
+"""A shade is between these parts of the ground's brightness."""
+_LEAST_SHADE = 0.004
+"""It takes such a share of the page at least, ..."""
+_PEAK = 4.0
+"""... so many times as much as the grays beside it, ..."""
+_AWAY = range(2, 5)
+"""... so far from it: those next to it are of it when a page was turned."""
+_SHADE_TILE = 24
+"""In pixels."""
+_SEED = 0.7
+_PART = 0.2
+"""Tiles are shaded of which such a share has the shade, and those that touch them with at least the smaller one."""
+_INK = 0.5
+"""What is darker than such a part of the shade is a stroke of ink, ..."""
+_STROKE = 8
+"""... where the shade is on both sides of it, nearer than so many pixels."""
+_STROKES = 200
+"""There is text on it where so many pixels are of such strokes, ..."""
+_LIGHT_STROKES = 0.1
+"""... and at most so many times as many of light ones: white text, or lines between cells, would be lost."""
+
+
+def without_shades(gray: Gray) -> Gray:
+    """The picture, dark on light, with shades that have dark text on them made white; itself where there are none."""
+    counts = _core.gray_histogram(gray).astype(np.float64)
+    ground = int(counts.argmax())
+    white = gray
+    for shade in _shades(counts, ground, gray.size):
+        shaded = _shaded_tiles(gray == shade)
+        if shaded.any() and _has_text(gray, shaded, shade, ground):
+            white = gray.copy() if white is gray else white
+            _lighten(white, shaded, shade, ground)
+    return white
+
+
+def _shades(counts: NDArray[np.float64], ground: int, size: int) -> Iterator[int]:
+    for shade in np.flatnonzero(counts > _LEAST_SHADE * size).tolist():
+        beside = [counts[at] for far in _AWAY for at in (shade - far, shade + far) if 0 <= at < len(counts)]
+        is_peak = counts[shade] == counts[max(0, shade - 1) : shade + 2].max()
+        if _DARKEST * ground <= shade < _LIGHTEST * ground and is_peak and counts[shade] > _PEAK * np.mean(beside):
+            yield shade
+
+
+def _shaded_tiles(mask: Mask) -> Mask:
+    """Which tiles of a picture have this shade, those beside them, too: what has its edge in them is shaded."""
+    rows, columns = (side // _SHADE_TILE for side in mask.shape)
+    whole = mask[: rows * _SHADE_TILE, : columns * _SHADE_TILE]
+    share = whole.reshape(rows, _SHADE_TILE, columns, _SHADE_TILE).mean(axis=(1, 3))
+    found: Mask = share >= _SEED
+    while True:
+        wider = found | (_beside(found) & (share >= _PART))
+        if (wider == found).all():
+            return found | _beside(found)
+        found = wider
+
+
+def _beside(tiles: Mask) -> Mask:
+    around = np.pad(tiles, 1)
+    beside: Mask = around[:-2, 1:-1] | around[2:, 1:-1] | around[1:-1, :-2] | around[1:-1, 2:]
+    return beside
+
+
+def _has_text(gray: Gray, tiles: Mask, shade: int, ground: int) -> bool:
+    """Whether there are dark strokes on a shade, and hardly any light ones."""
+    dark = light = 0
+    for row in np.flatnonzero(tiles.any(axis=1)).tolist():
+        part = gray[row * _SHADE_TILE : (row + 1) * _SHADE_TILE : 2]
+        inside = _between(part == shade)
+        inside[:, : tiles.shape[1] * _SHADE_TILE] &= tiles[row].repeat(_SHADE_TILE)
+        dark += 2 * int((inside & (part < _INK * shade)).sum())
+        light += 2 * int((inside & (part > (shade + ground) / 2)).sum())
+    return dark > _STROKES and light < _LIGHT_STROKES * dark
+
+
+def _between(mask: Mask) -> Mask:
+    """Which pixels have true ones on their left and on their right, nearer than a stroke is wide."""
+    places = np.arange(mask.shape[1])
+    last = np.maximum.accumulate(np.where(mask, places, -_STROKE), axis=1)
+    following = np.minimum.accumulate(np.where(mask, places, mask.shape[1] + _STROKE)[:, ::-1], axis=1)[:, ::-1]
+    found: Mask = (places - last < _STROKE) & (following - places < _STROKE)
+    return found
+
+
+def _lighten(gray: Gray, tiles: Mask, shade: int, ground: int) -> None:
+    """Makes a shade the ground in these tiles, and what is darker on it as much lighter as it is."""
+    lighter = np.minimum(np.rint(np.arange(256) * (ground / shade)), ground).astype(np.uint8)
+    lighter[ground:] = range(ground, 256)
+    for row in np.flatnonzero(tiles.any(axis=1)).tolist():
+        part = gray[row * _SHADE_TILE : (row + 1) * _SHADE_TILE, : tiles.shape[1] * _SHADE_TILE]
+        columns = tiles[row].repeat(_SHADE_TILE)
+        part[:, columns] = lighter[part[:, columns]]
 
 
 # the prepared picture, and the way back for boxes ---------------------------------------------------------------------

@@ -12,7 +12,7 @@ import math
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
@@ -20,9 +20,9 @@ from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
 # order ----------------------------------------------------------------------------------------------------------------
 
 # The engine's order counts unless the page itself shows another. Pieces of a line that the engine cut at a space are
-# joined. Then the lines make blocks: lines that follow each other down the page, each over the next. A block that
-# stands above one that was read before it, and over it for the most part, is read before it. What stands beside another
-# may be a column of a table: blocks.py makes rows of these.
+# joined. A line that stands above one that was read before it, and over it, is read before it. Then the lines make
+# blocks: lines that follow each other down the page, each over the next. What stands beside another may be a column of
+# a table: blocks.py makes rows of these.
 
 _FEW_WORDS = 3
 _FAR = 3.5
@@ -114,7 +114,7 @@ def _placed(line: OcrLine, view: View) -> Placed:
 
 def _ordered(lines: Sequence[Placed]) -> list[Placed]:
     """The lines of a recognised page in order."""
-    return _lifted(_mended(_apart_at_gutters(_by_columns(lines))))
+    return _from_above(_mended(_apart_at_gutters(_by_columns(lines))))
 
 
 def joined(rows: Sequence[Sequence[Placed]], view: View) -> list[Placed]:
@@ -539,20 +539,64 @@ def _whole(first: Placed, rest: Placed) -> Placed:
 
 # lines above ----------------------------------------------------------------------------------------------------------
 
-_OVER = 0.5
-"""A block stands over another if they share so much of the narrower one's width."""
-_NEXT = 1.3
+_OVER = 0.1
+"""A line stands over another if they share so much of the narrower one's width."""
+_MOST_ABOVE = 8
+"""So many lines at most are put before one that they are over."""
 
 
-def _lifted(lines: Sequence[Placed]) -> list[Placed]:
-    """The lines, in which a block comes before the first one that it stands above and over."""
-    order: list[tuple[Box, list[Placed]]] = []
-    for block in _blocks(lines, _NEXT):
-        box = around([line.box for line in block])
-        lowest = box[3] - block[0].height / 2
-        below = (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other))
-        order.insert(next(below, len(order)), (box, block))
-    return [line for _, block in order for line in block]
+def _from_above(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, each after those that stand above and over it: these come just before the first that they are over.
+
+    Where these would be many, it was that one that was read too early: it comes after them. Columns keep their order,
+    as their lines are not over each other's.
+    """
+    above = _later_above(lines)
+    order: dict[int, Placed] = {}
+    late: list[int] = []
+    for number in range(len(lines)):
+        first = _to_come_first(number, above, order)
+        if first is None:
+            late.append(number)
+            continue
+        order.update((at, lines[at]) for at in first if at not in order)
+        for waiting in [at for at in late if all(other in order for other in above[at])]:
+            order.setdefault(waiting, lines[waiting])
+            late.remove(waiting)
+    order.update((at, lines[at]) for at in reversed(late) if at not in order)
+    return list(order.values())
+
+
+def _later_above(lines: Sequence[Placed]) -> list[list[int]]:
+    """For each line the numbers of those after it that stand above and over it."""
+    middles = [_middle(line) for line in lines]
+    highest = [*itertools.accumulate(reversed(middles), min)][::-1]
+    return [
+        [at for at in range(number + 1, len(lines)) if middles[at] <= line.box[1] and _is_over(lines[at].box, line.box)]
+        if highest[number] <= line.box[1]
+        else []
+        for number, line in enumerate(lines)
+    ]
+
+
+def _to_come_first(number: int, above: Sequence[Sequence[int]], done: Container[int]) -> list[int] | None:
+    """The lines that come before one, and it, without those that came already; None where they are too many."""
+    found = {number}
+    waiting = [number]
+    while waiting and len(found) <= _MOST_ABOVE + 1:
+        more = [at for at in above[waiting.pop()] if at not in found and at not in done]
+        found.update(more)
+        waiting.extend(more)
+    if len(found) > _MOST_ABOVE + 1:
+        return None
+
+    def with_those_above(at: int) -> Iterator[int]:
+        for other in above[at]:
+            if other in found:
+                yield from with_those_above(other)
+        yield at
+
+    return list(dict.fromkeys(with_those_above(number)))
 
 
 def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:

@@ -27,10 +27,10 @@ from pillion.kinds.ocr.layout import (
     LayoutAnalysis,
     Piece,
     PreparedImage,
-    dark_on_light,
     enlarged,
+    for_print,
+    page_gray_of,
     prepared,
-    print_gray_of,
     turned,
     turned_back,
 )
@@ -145,8 +145,8 @@ class ImageSource:
     def gray(self, scale: float) -> Gray:
         """See :class:`PageSource`."""
         if self.drawn is not None and scale == self.first_scale:
-            return dark_on_light(self.drawn)
-        gray = print_gray_of(self.picture.pixels(self._side(scale)))
+            return for_print(self.drawn)
+        gray = page_gray_of(self.picture.pixels(self._side(scale)))
         return gray if scale <= 1 else enlarged(gray, round(self.size[0] * scale), round(self.size[1] * scale))
 
     @property
@@ -443,7 +443,7 @@ def _with_doubts(
     seen, printed = seen_in(), image.gray
     areas: list[layout.Area] = []
     if analysis.pieces is not None:
-        lines = evidence.rulings(image.gray, analysis.height)
+        lines, analysis = evidence.whole_lines(image.gray, analysis)
         edges = []
         if len(lines.down):
             tables = ruled.tables(image.gray, lines)

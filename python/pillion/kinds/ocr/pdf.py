@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.blocks import ocr_page
-from pillion.kinds.ocr.layout import Boxes, Gray, dark_on_light
+from pillion.kinds.ocr.layout import Boxes, Gray, for_print
 from pillion.kinds.ocr.page import MAX_PIXELS, RecognisedPage, scale_for
 from pillion.kinds.ocr.result import Notes, OcrLine, OcrPage
 from pillion.kinds.ocr.textlayer import (
@@ -234,7 +234,7 @@ class PdfPageSource:
     def gray(self, scale: float) -> Gray:
         """See :class:`PageSource`. Raises ItemError (timeout, corrupt)."""
         _in_time(self.until)
-        gray = dark_on_light(self.page.gray(scale, self.box, until=self.until))
+        gray = for_print(self.page.gray(scale, self.box, until=self.until))
         if self.regions.tolist() != [[*self.box]]:
             gray = self._regions_of(gray)
         for rows, columns in self._slices(self.hidden, gray):

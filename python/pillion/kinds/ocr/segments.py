@@ -13,9 +13,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.evidence import ink_level, lost_print, with_squares
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, Print, inside
+from pillion.kinds.ocr.layout import (
+    Area,
+    Boxes,
+    Gray,
+    Layout,
+    LayoutAnalysis,
+    Piece,
+    PreparedImage,
+    Print,
+    inside,
+    line_of,
+    with_lines,
+)
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
+from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence, confidences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,11 +137,11 @@ def replaced(analysis: LayoutAnalysis, area: Area, found: Sequence[tuple[Area, t
         is_before = bool(rest) and rest[0].area[0] < area[0]
         place = len(lines) + is_before if place is None else place
         if rest:
-            lines.append(_line_of(rest, paragraph=True))
+            lines.append(line_of(rest, paragraph=True))
     if place is None:
         place = next((number for number, (box, _) in enumerate(lines) if box[1] >= area[3]), len(lines))
     lines[place:place] = found
-    return _with_lines(analysis, lines)
+    return with_lines(analysis, lines)
 
 
 def without(analysis: LayoutAnalysis, is_none: Callable[[Area], bool]) -> LayoutAnalysis:
@@ -141,17 +153,8 @@ def without(analysis: LayoutAnalysis, is_none: Callable[[Area], bool]) -> Layout
         if len(rest) == len(pieces):
             lines.append((box, pieces))
         elif rest:
-            lines.append(_line_of(rest, paragraph=pieces[0].starts_paragraph))
-    return _with_lines(analysis, lines)
-
-
-def _with_lines(analysis: LayoutAnalysis, lines: Sequence[tuple[Sequence[float], tuple[Piece, ...]]]) -> LayoutAnalysis:
-    return replace(
-        analysis,
-        lines=len(lines),
-        boxes=np.array([box for box, _ in lines], np.float64).reshape(-1, 4),
-        pieces=tuple(pieces for _, pieces in lines),
-    )
+            lines.append(line_of(rest, paragraph=pieces[0].starts_paragraph))
+    return with_lines(analysis, lines)
 
 
 def _outside(pieces: Sequence[Piece], area: Area) -> tuple[Piece, ...]:
@@ -160,16 +163,6 @@ def _outside(pieces: Sequence[Piece], area: Area) -> tuple[Piece, ...]:
         return ()
     kept = ~inside(np.array([piece.area for piece in pieces], np.float64), area)
     return tuple(itertools.compress(pieces, kept.tolist()))
-
-
-def _line_of(pieces: Sequence[Piece], *, paragraph: bool) -> tuple[Sequence[float], tuple[Piece, ...]]:
-    """A line of its own that pieces of another one make. ``paragraph``: one begins with it."""
-    lefts, tops, rights, bottoms = zip(*(piece.area for piece in pieces), strict=True)
-    box = min(lefts), min(tops), max(rights), max(bottoms)
-    return box, tuple(
-        replace(piece, line=box, starts_line=number == 0, starts_paragraph=number == 0 and paragraph)
-        for number, piece in enumerate(pieces)
-    )
 
 
 def no_lines() -> Boxes:
@@ -475,6 +468,9 @@ UNREADABLE = 55.0
 WORD_NOISE = 45.0
 _READABLE = 70.0
 WORD_UNCERTAIN = 60.0
+_SMALL = 0.75
+_UNSURE = 50.0
+"""Lines so much lower than those that are sure, and less sure than this, are no text."""
 _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 _MOSTLY = 0.5
@@ -520,15 +516,22 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     """Which lines are text, and not what the engine makes of texture and clutter.
 
     A page recognised with confidence, all in all or for the most part, is kept, doubtful words and all: programs and
-    formulas among its text are recognised badly; only lines that are strokes of a drawing are not. On another one each
-    line must be good enough by itself, and nothing is left unless some letters or digits are sure.
+    formulas among its text are recognised badly; only lines that are strokes of a drawing are not, or as small as in a
+    small picture of a page. On another one each line must be good enough by itself, and nothing is left unless some
+    letters or digits are sure.
     """
     kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
-    if confidence(lines) < _READABLE and not _are_mostly_sure(lines):
+    sure_of_all, sure_of_each = confidences(lines)
+    if sure_of_all < _READABLE and not _are_mostly_sure(lines):
         kept = [keep and _stands_alone(line) for keep, line in zip(kept, lines, strict=True)]
     else:
-        kept = [keep and not _is_scribble(line) for keep, line in zip(kept, lines, strict=True)]
-    sure = sum(
+        sure_heights = [_height(line) for line, sure in zip(lines, sure_of_each, strict=True) if sure >= SURE]
+        least = _SMALL * statistics.median(sure_heights) if sure_heights else 0.0
+        kept = [
+            keep and not _is_scribble(line, sure, least)
+            for keep, line, sure in zip(kept, lines, sure_of_each, strict=True)
+        ]
+    letters = sum(
         sum(character.isalnum() for character in word.text)
         for line in itertools.compress(lines, kept)
         for word in line.words
@@ -536,7 +539,7 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     )
     # Rows of dashes are no letters that are not sure.
     characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
-    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
+    return kept if letters >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
 
 
 def _stands_alone(line: RecognisedLine) -> bool:
@@ -545,9 +548,18 @@ def _stands_alone(line: RecognisedLine) -> bool:
     return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
 
 
-def _is_scribble(line: RecognisedLine) -> bool:
-    """Whether a line that is not sure has no word, number or equation in it: arrows, dashes and curves are read so."""
-    return not any(map(_may_be_text, line.words)) and confidence([line]) < UNREADABLE
+def _height(line: RecognisedLine) -> float:
+    return line.box[3] - line.box[1]
+
+
+def _is_scribble(line: RecognisedLine, sure: float, least: float) -> bool:
+    """Whether a line that is not sure has no word, number or equation in it: arrows, dashes and curves are read so.
+
+    One that is lower than ``least`` and still less sure is none, whatever words are made of it.
+    """
+    if _height(line) < least and sure < _UNSURE:
+        return True
+    return sure < UNREADABLE and not any(map(_may_be_text, line.words))
 
 
 def _may_be_text(word: RecognisedWord) -> bool:
@@ -597,7 +609,8 @@ def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
         if not before and not _is_text([line for _, text in again for line in text.lines]):
             # What looks like print and was no line before is often the edge of a page.
             continue
-        if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
+        share = _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0
+        if (doubt.strip and _letters_of(again) == _letters_of(before)) or _makes_more_sense(again, before, share):
             kept = [*rest[:place], *again, *rest[place:]]
     return kept, _lost_in(page, kept)
 
@@ -636,6 +649,11 @@ def _makes_more_sense(again: Sequence[Read], before: Sequence[Read], share: floa
     sure, sure_before = (confidence([line for _, text in read for line in text.lines]) for read in (again, before))
     amount, amount_before = (sum(score(text) for _, text in read) for read in (again, before))
     return amount > amount_before * (share if sure >= sure_before - _LESS_SURE else _MUCH_MORE)
+
+
+def _letters_of(read: Sequence[Read]) -> str:
+    """All letters, without the spaces. Where a line that was cut is read as before, the whole one stands."""
+    return "".join(word.text for _, text in read for line in text.lines for word in line.words)
 
 
 def _is_of_numbers(read: Sequence[Read]) -> bool:

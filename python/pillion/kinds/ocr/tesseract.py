@@ -92,6 +92,11 @@ def confidence(lines: Sequence[RecognisedLine]) -> float:
     return sum([word.confidence * len(word.text) for word in words]) / characters if characters else 0.0
 
 
+def confidences(lines: Sequence[RecognisedLine]) -> tuple[float, list[float]]:
+    """That of all lines, and that of each by itself."""
+    return confidence(lines), [confidence([line]) for line in lines]
+
+
 class Recogniser(Protocol):
     """Tesseract with its languages loaded. Serves one thread at a time.
 
