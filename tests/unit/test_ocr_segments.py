@@ -352,7 +352,7 @@ def test_a_line_that_was_cut_is_whole_where_it_is_read_alike() -> None:
     whole = Segment(nothing, corner=(100, 0)), before
     for text, lines in (("Repeated separation", ["above", "Repeated separation"]), ("Repeated", said([whole]))):
         again = Segment(nothing, corner=(100, 900), doubt=0, place=1), RecognisedText((read(text, 80, 100),))
-        assert said(chosen(page, [whole, again])) == lines
+        assert said(chosen(page, [whole, again])[0]) == lines
 
 
 def test_more_text_that_is_less_sure_is_not_taken() -> None:
