@@ -157,8 +157,13 @@ class Watcher:
 
 @final
 class HashResult:
-    """A content's identity."""
+    """A content's identity. It passes between processes.
 
+    ``hash``: 64 hex digits. Raises ValueError for anything else.
+    """
+
+    def __new__(cls, hash: str, size: int, sampled: bool) -> HashResult: ...
+    def __reduce__(self) -> tuple[type[HashResult], tuple[str, int, bool]]: ...
     @property
     def content_uuid(self) -> str:
         """Canonical lower-case UUID (version 8, RFC 9562) made from the first 16 bytes of the hash."""

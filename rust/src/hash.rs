@@ -46,6 +46,17 @@ impl ContentHash {
     pub fn uuid(&self) -> String {
         uuid_of(&self.hash)
     }
+
+    /// That of 64 hex digits; `None` for anything else.
+    #[must_use]
+    pub fn from_hex(hex: &str, size: u64, sampled: bool) -> Option<Self> {
+        let hash = blake3::Hash::from_hex(hex).ok()?.into();
+        Some(Self {
+            hash,
+            sampled,
+            size,
+        })
+    }
 }
 
 /// Hash bytes in memory; the same as hashing a file of them.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import uuid
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import pytest
@@ -133,3 +135,16 @@ def test_reading_does_not_change_the_access_time(tmp_path: Path) -> None:
     _core.identify_files(tmp_path, seen(tmp_path))
     after = file.stat()
     assert (after.st_atime_ns, after.st_mtime_ns) == (before.st_atime_ns, before.st_mtime_ns)
+
+
+@given(st.binary(max_size=3000), st.integers(1000, 2000))
+def test_a_hash_passes_between_processes(data: bytes, sample_above: int) -> None:
+    result = _core.hash_bytes(data, sample_above=sample_above)
+    assert ForkingPickler.loads(ForkingPickler.dumps(result)) == result
+    assert copy.copy(result) == result == _core.HashResult(result.hash, result.size, result.sampled)
+
+
+@pytest.mark.parametrize("hash", ["", "ab", "g" * 64, ABC_HASH + "0"])
+def test_what_is_no_hash_is_refused(hash: str) -> None:
+    with pytest.raises(ValueError, match="64 hex digits"):
+        _core.HashResult(hash, 3, False)

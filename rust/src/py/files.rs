@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple, PyType};
 
 use super::{detached, interruptible};
 use crate::error::Invalid;
@@ -327,6 +327,21 @@ struct HashResult(ContentHash);
 
 #[pymethods]
 impl HashResult {
+    #[new]
+    fn new(hash: &str, size: u64, sampled: bool) -> PyResult<Self> {
+        ContentHash::from_hex(hash, size, sampled)
+            .map(Self)
+            .ok_or_else(|| PyValueError::new_err("hash is not 64 hex digits"))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, (String, u64, bool)) {
+        let content = slf.get().0;
+        (
+            slf.get_type(),
+            (content.hex(), content.size, content.sampled),
+        )
+    }
+
     #[getter]
     fn content_uuid(&self) -> String {
         self.0.uuid()

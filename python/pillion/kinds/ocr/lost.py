@@ -58,10 +58,10 @@ def with_lost(
     """
     assert page.seen is not None
     usual = usual_height(kept)
-    sides = page.seen.sides
+    sides = np.array(page.seen.sides)
     lines: list[Boxes] = []
     for row in (boxes[numbers] for numbers in rows_of(boxes)):
-        if not is_table_row(row, usual / float(sides[1])):
+        if not is_table_row(row, usual / sides[1]):
             lines.extend(row[:, None] * sides)
         elif is_whole(page.seen.gray, row):
             lines.append(row * sides)

@@ -69,7 +69,7 @@ class Seen:
 
     gray: Gray
     print: Print
-    sides: NDArray[np.float64] = field(default_factory=lambda: np.ones(4))
+    sides: Box = (1.0, 1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,7 +102,7 @@ class PageLines:
         )
         figures = tuple(_box_of(np.array(figure) * sides) for figure in self.figures)
         pieces = placed(self.pieces, width, height)
-        seen = self.seen and replace(self.seen, sides=self.seen.sides * sides)
+        seen = self.seen and replace(self.seen, sides=_box_of(np.array(self.seen.sides) * sides))
         return PageLines(image, self.lines * sides, doubts, figures, pieces, seen)
 
     def without_pieces(self) -> PageLines:
@@ -620,7 +620,7 @@ def _lost_in(page: PageLines, kept: Sequence[Read]) -> Boxes:
     if page.seen is None or not words:
         return no_lines()
     seen, sides = page.seen, page.seen.sides
-    height = usual_height(kept) / float(sides[1])
+    height = usual_height(kept) / sides[1]
     return lost_print(seen.gray, np.array(words) / sides, height, seen.print.ink, seen.print.factor)
 
 
