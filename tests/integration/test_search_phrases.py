@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -59,7 +61,9 @@ def written(folder: Path, texts: Sequence[str], *, sessions: int) -> _core.WordI
 
 
 def phrases_of(texts: Sequence[str], chance: random.Random, number: int) -> Iterator[str]:
-    """Rows of words that stand in a text, and the same in another order."""
+    """The two words that stand side by side most often; rows of words of a text, and the same in another order."""
+    pairs = Counter(pair for text in texts for pair in itertools.pairwise(re.findall(r"\w+", text)))
+    yield " ".join(pairs.most_common(1)[0][0])
     for _ in range(number):
         words = re.findall(r"\w+", chance.choice(texts))
         start = chance.randrange(len(words))

@@ -31,6 +31,8 @@ PACKAGES = ("click", "msgspec", "platformdirs", "psutil", "pysqlite3", "sqlalche
 _MAY_DIFFER = re.compile(r"PILLION_\w+|XDG_\w+|HOME|TMPDIR|PYTEST_CURRENT_TEST")
 """Variables that no package reads while it is imported."""
 _LONGEST = 1 << 20
+_BASE = dict(os.environ)
+"""What it is as tests begin: the first of them that starts a program may have changed some of it for itself."""
 
 
 class Started:
@@ -86,14 +88,14 @@ def _server() -> _Server:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", __name__, str(theirs.fileno())]
     with theirs:
-        process = subprocess.Popen(command, cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=ROOT, env=_BASE, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
 
     def end() -> None:
         ours.close()
         process.wait()
 
     atexit.register(end)
-    return _Server(ours, _fixed(os.environ))
+    return _Server(ours, _fixed(_BASE))
 
 
 def fits(environment: Mapping[str, str]) -> bool:
