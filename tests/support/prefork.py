@@ -28,10 +28,10 @@ from typing import IO, Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("click", "msgspec", "platformdirs", "psutil", "pysqlite3", "sqlalchemy", "sqlalchemy.dialects.sqlite")
-_MAY_DIFFER = re.compile(r"PILLION_\w+|XDG_\w+|HOME|TMPDIR|PYTEST_CURRENT_TEST")
-"""Variables that no package reads while it is imported."""
+_MAY_DIFFER = re.compile(r"PILLION_\w+|XDG_\w+|HOME|TMPDIR|PYTEST_CURRENT_TEST|OMP_\w+|HF_\w+")
+"""Variables that none of these packages reads while it is imported."""
 _LONGEST = 1 << 20
-_BASE = dict(os.environ)
+BASE = dict(os.environ)
 """What it is as tests begin: the first of them that starts a program may have changed some of it for itself."""
 
 
@@ -88,14 +88,14 @@ def _server() -> _Server:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-m", __name__, str(theirs.fileno())]
     with theirs:
-        process = subprocess.Popen(command, cwd=ROOT, env=_BASE, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=ROOT, env=BASE, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
 
     def end() -> None:
         ours.close()
         process.wait()
 
     atexit.register(end)
-    return _Server(ours, _fixed(_BASE))
+    return _Server(ours, _fixed(BASE))
 
 
 def fits(environment: Mapping[str, str]) -> bool:

@@ -15,6 +15,15 @@ from tests.support import photos, prefork
 from tests.support.program import run, run_anew, start
 
 
+@pytest.fixture(autouse=True)
+def as_tests_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others in this process have set since then, as libraries do when they are loaded, is not set here."""
+    for name in os.environ.keys() - prefork.BASE.keys() - {"PYTEST_CURRENT_TEST"}:
+        monkeypatch.delenv(name)
+    for name in prefork.BASE.keys() - {"PYTEST_CURRENT_TEST"}:
+        monkeypatch.setenv(name, prefork.BASE[name])
+
+
 @pytest.mark.parametrize("words", [["--version"], ["statu"], ["ls", "--library", "none"], ["text", "a\udce9.txt"]])
 def test_it_prints_and_ends_as_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
     monkeypatch.chdir(tmp_path)
@@ -43,7 +52,7 @@ def test_it_reads_its_own_environment_and_dies_of_signals(tmp_path: Path) -> Non
 
 
 def test_what_packages_read_while_they_are_imported_must_not_differ() -> None:
-    assert prefork.fits({**os.environ, "PILLION_SOMETHING": "1", "HOME": "/"})
+    assert prefork.fits({**os.environ, "PILLION_SOMETHING": "1", "HOME": "/", "OMP_THREAD_LIMIT": "1"})
     assert not prefork.fits({**os.environ, "LC_ALL": "tr_TR.UTF-8"})
     assert not prefork.fits({**os.environ, "LD_PRELOAD": "x.so"})
     assert not prefork.fits({name: value for name, value in os.environ.items() if name != "PATH"})
