@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from pillion.kinds.ocr.evidence import is_whole, lost_print
-from pillion.kinds.ocr.layout import Boxes, Gray, Piece, PreparedImage, print_of
+from pillion.kinds.ocr.layout import Boxes, Gray, Piece, PreparedImage, Print, print_of
 from pillion.kinds.ocr.lost import with_lost
 from pillion.kinds.ocr.segments import PageLines, Read, Seen, Segment, no_lines
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
@@ -41,7 +42,7 @@ def printed(*lines: Line, ink: int = 0, ground: int = 255) -> Gray:
 
 def lost_of(gray: Gray, words: Sequence[Line]) -> list[list[int]]:
     seen = print_of(gray)
-    found: list[list[int]] = lost_print(gray, boxes(words), HEIGHT, seen.ink, seen.factor).astype(int).tolist()
+    found: list[list[int]] = lost_print(gray, boxes(words), HEIGHT, seen).astype(int).tolist()
     return found
 
 
@@ -78,7 +79,7 @@ def test_the_ends_of_a_line_are_taken_in_though_they_do_not_look_like_print() ->
     seen = print_of(gray)
     ink = seen.ink.copy()
     ink[:, 800 // seen.factor :] = False
-    ((left, _, right, _),) = lost_print(gray, boxes(READ), HEIGHT, ink, seen.factor).tolist()
+    ((left, _, right, _),) = lost_print(gray, boxes(READ), HEIGHT, replace(seen, ink=ink)).tolist()
     assert left == pytest.approx(700, abs=6)
     assert right == pytest.approx(898, abs=6)
 
@@ -87,7 +88,7 @@ def test_the_texture_of_a_picture_is_left_alone() -> None:
     gray = printed(*READ).copy()
     gray[500:900, 100:1300] = np.random.default_rng(7).integers(0, 2, (400, 1200), np.uint8) * 255
     ink = np.kron(gray[::2, ::2] < 128, np.ones((1, 1), bool))
-    assert len(lost_print(gray, boxes(READ), HEIGHT, ink, 2)) == 0
+    assert len(lost_print(gray, boxes(READ), HEIGHT, replace(print_of(gray), ink=ink))) == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 63), st.integers(0, 47)), max_size=300), st.integers(1, 9))
@@ -97,7 +98,9 @@ def test_whatever_is_found_holds_ink_that_is_on_no_word(points: list[tuple[int, 
         ink[y, x] = True
     gray = np.where(ink, 0, 255).astype(np.uint8)
     word = (0, 0, 20, 20)
-    for left, top, right, bottom in lost_print(gray, boxes([word]), float(height), ink, 1).astype(int).tolist():
+    for left, top, right, bottom in (
+        lost_print(gray, boxes([word]), float(height), Print(ink, ink, 1)).astype(int).tolist()
+    ):
         assert 0 <= left < right <= 64
         assert 0 <= top < bottom <= 48
         rest = ink[top:bottom, left:right].copy()

@@ -479,18 +479,15 @@ _AROUND = 3
 """The ground of a line is what most is so many pixels above and below it."""
 
 
-def lost_print(gray: Gray, words: Boxes, height: float, ink: Mask, factor: int) -> Boxes:
+def lost_print(gray: Gray, words: Boxes, height: float, seen: Print) -> Boxes:
     """Print as high as a line that is on none of the words, however little it is: words and short lines between
     others, which the layout analysis takes for noise, and cells that were passed over. Down the page.
 
-    ``words``: those that were read; ``height``: of their lines; ``ink``: what looks like print, a pixel for each square
-    of ``factor``.
+    ``words``: those that were read; ``height``: of their lines; ``seen``: what looks like print. Boxes are in pixels of
+    the picture, shape (n, 4).
     """
-    rest = ink.copy()
-    room = _WORD_ROOM * (words[:, 3] - words[:, 1])[:, None] * [[-1, -1, 1, 1]]
-    for left, top, right, bottom in np.rint((words + room) / factor).clip(min=0).astype(int).tolist():
-        rest[top : bottom + 1, left : right + 1] = False
-    found = _connected(rest, round(_FILLS * height / factor))
+    factor = seen.factor
+    found = _connected(seen.ink & ~seen.on(words), round(_FILLS * height / factor))
     wide, high = found[:, 2] - found[:, 0], found[:, 3] - found[:, 1]
     share = found[:, 4] / np.maximum(wide * high, 1)
     kept = (high * factor >= _AS_LINES[0] * height) & (high * factor <= _AS_LINES[1] * height)
@@ -501,10 +498,6 @@ def lost_print(gray: Gray, words: Boxes, height: float, ink: Mask, factor: int) 
     boxes = np.array(whole, np.float64)
     boxes = boxes[~_is_cut_off(boxes, words, height)]
     return boxes[np.argsort(boxes[:, 1], kind="stable")]
-
-
-_WORD_ROOM = 0.2
-"""Ink so far around a word, in its heights, is its own."""
 
 
 def _connected(ink: Mask, gap: int) -> NDArray[np.intp]:

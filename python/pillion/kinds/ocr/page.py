@@ -53,10 +53,8 @@ from pillion.kinds.ocr.segments import (
     has_word,
     is_read_in_part,
     is_tangled,
-    is_upended,
     no_lines,
     placed,
-    replaced,
     sample,
     score,
     segments_of,
@@ -384,11 +382,11 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
         known = begun.laid_out if image.gray is gray else None
         analysis, seen = known or _laid_out(image, recognisers)
     turns = image.turns
-    if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and is_upended(analysis):
+    if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and _is_upended(analysis):
         other = 0 if turns else SIDEWAYS_TURNS
         upright = prepared(gray, profile, turns=other)
         found, seen_upright = _laid_out(upright, recognisers)
-        if turns or (found is not None and not is_upended(found)):
+        if turns or (found is not None and not _is_upended(found)):
             turns, image, analysis, seen = other, upright, found, seen_upright
     if analysis is not None and analysis.lines == 0 and gray.size < SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
@@ -422,6 +420,20 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
         return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
 
 
+_UPENDED = 1.5
+
+
+def _is_upended(analysis: LayoutAnalysis) -> bool:
+    """Whether the lines of a page that was turned stand on their ends, or are hardly seen: it was turned wrongly.
+
+    Lines that begin with the same words, as in a list, have their letters below each other: they seem to run downwards.
+    """
+    if len(analysis.boxes) < FEW_LINES:
+        return True
+    widths, heights = (analysis.boxes[:, side + 2] - analysis.boxes[:, side] for side in (0, 1))
+    return bool(np.median(heights) > _UPENDED * np.median(widths))
+
+
 def _laid_out(image: PreparedImage, recognisers: PageRecogniser) -> LaidOut:
     """The picture laid out. What looks like print in it is seen meanwhile on a free core, else if asked for."""
     with beside(partial(layout.print_of, image.gray), tesseract.MAX_THREADS) as seen:
@@ -437,7 +449,7 @@ def _with_doubts(
     """
     if not len(analysis.boxes):
         return PageLines(image, analysis.boxes)
-    if len(analysis.boxes) >= FEW_LINES and is_upended(analysis):
+    if len(analysis.boxes) >= FEW_LINES and _is_upended(analysis):
         # Columns, maybe with lines across among them: the engine alone reads both.
         return PageLines(image, no_lines(), figures=analysis.figures)
     seen, printed = seen_in(), image.gray
@@ -448,7 +460,8 @@ def _with_doubts(
         if len(lines.down):
             tables = ruled.tables(image.gray, lines)
             image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
-            analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
+            lay_out = partial(recognisers.analyse_layout, layout=Layout.BLOCK)
+            analysis, areas = ruled.with_tables(image.gray, analysis, tables, seen, lay_out)
             edges = evidence.edges_of_boxes(lines)
         if edges:
             image = replace(image, gray=evidence.without_edges(image.gray, edges))
@@ -472,56 +485,6 @@ def _with_doubts(
             pieces = placed(again.pieces, left=-left, top=-top)
             doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip, pieces=pieces))
     return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces, Seen(printed, seen))
-
-
-def _with_tables(
-    image: PreparedImage,
-    analysis: LayoutAnalysis,
-    tables: Sequence[ruled.Table],
-    seen: layout.Print,
-    recognisers: PageRecogniser,
-) -> tuple[LayoutAnalysis, list[layout.Area]]:
-    """The lines of the page, those of ruled tables cell by cell, and where the tables are that were read so.
-
-    Small tables come first: those in cells of others are among the lines of these cells.
-    """
-    done: list[tuple[layout.Area, list[ruled.Found]]] = []
-    for table in sorted(tables, key=lambda table: _size(table.area)):
-        held = [one for one in done if layout.holds(table.area, one[0])]
-        gray = ruled.painted_over(image.gray, [area for area, _ in held], analysis.height)
-        found = [
-            line for strip in table.strips() for line in _lines_of_strip(gray, strip, analysis.height, recognisers)
-        ]
-        if held:
-            found = sorted([*found, *(line for _, lines in held for line in lines)], key=lambda line: line[0][1])
-        boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
-        text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
-        if not found or not ruled.has_rows(table, found):
-            continue
-        if text.covered(boxes) < text.covered(analysis.boxes) + evidence.LEAST_GAIN:
-            continue
-        lines = ruled.in_order(table, found)
-        for area in table.outside():
-            analysis = replaced(analysis, area, ())
-        analysis = replaced(analysis, table.area, lines)
-        done.append((table.area, lines))
-    return analysis, [area for area, _ in done]
-
-
-def _size(area: layout.Area) -> int:
-    return (area[2] - area[0]) * (area[3] - area[1])
-
-
-def _lines_of_strip(
-    gray: Gray, strip: Sequence[ruled.Cell], height: float, recognisers: PageRecogniser
-) -> list[ruled.Found]:
-    part, (left, top, *_) = ruled.without_rulings(gray, strip, height)
-    analysis = recognisers.analyse_layout(part, Layout.BLOCK)
-    if analysis is None or not analysis.lines:
-        return []
-    boxes = np.rint(analysis.boxes + np.array([left, top, left, top])).astype(int).tolist()
-    pieces = placed(analysis.pieces, left=-left, top=-top) or ((),) * len(boxes)
-    return [((x0, y0, x1, y1), some) for (x0, y0, x1, y1), some in zip(boxes, pieces, strict=True)]
 
 
 def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:

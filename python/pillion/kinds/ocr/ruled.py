@@ -13,24 +13,19 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.evidence import CONTRAST, LEAST_CONTRAST, NEAR, Rulings, blend
-from pillion.kinds.ocr.layout import Area, Piece
+from pillion.kinds.ocr.evidence import CONTRAST, LEAST_CONTRAST, LEAST_GAIN, NEAR, Rulings, blend
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, LayoutAnalysis, Mask, Piece, Print, holds
+from pillion.kinds.ocr.segments import placed, replaced
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    Boxes = NDArray[np.float64]
-    Gray = NDArray[np.uint8]
-    Mask = NDArray[np.bool_]
 else:
     from pillion.extras import lazy_numpy as np
-
-    Boxes = Gray = Mask = object
 
 _COVERED = 0.8
 """A ruling between two places of a grid goes along so much of their side."""
@@ -497,3 +492,52 @@ def _distance(area: Area, place: tuple[float, float]) -> float:
     across = max(area[0] - place[0], place[0] - area[2], 0.0)
     down = max(area[1] - place[1], place[1] - area[3], 0.0)
     return across + down
+
+
+# a page's lines with those of its tables ------------------------------------------------------------------------------
+
+LayOut = Callable[[Gray], LayoutAnalysis | None]
+"""Lays out a picture as lines below each other; None where it cannot."""
+
+
+def with_tables(
+    gray: Gray, analysis: LayoutAnalysis, tables: Sequence[Table], seen: Print, lay_out: LayOut
+) -> tuple[LayoutAnalysis, list[Area]]:
+    """The lines of a page, those of ruled tables cell by cell, and where the tables are that were read so.
+
+    Small tables come first: those in cells of others are among the lines of these cells. ``seen``: what looks like
+    print on the page.
+    """
+    done: list[tuple[Area, list[Found]]] = []
+    for table in sorted(tables, key=lambda table: _size(table.area)):
+        held = [one for one in done if holds(table.area, one[0])]
+        rest = painted_over(gray, [area for area, _ in held], analysis.height)
+        found = [line for strip in table.strips() for line in _lines_of_strip(rest, strip, analysis.height, lay_out)]
+        if held:
+            found = sorted([*found, *(line for _, lines in held for line in lines)], key=lambda line: line[0][1])
+        boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
+        text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
+        if not found or not has_rows(table, found):
+            continue
+        if text.covered(boxes) < text.covered(analysis.boxes) + LEAST_GAIN:
+            continue
+        lines = in_order(table, found)
+        for area in table.outside():
+            analysis = replaced(analysis, area, ())
+        analysis = replaced(analysis, table.area, lines)
+        done.append((table.area, lines))
+    return analysis, [area for area, _ in done]
+
+
+def _size(area: Area) -> int:
+    return (area[2] - area[0]) * (area[3] - area[1])
+
+
+def _lines_of_strip(gray: Gray, strip: Sequence[Cell], height: float, lay_out: LayOut) -> list[Found]:
+    part, (left, top, *_) = without_rulings(gray, strip, height)
+    analysis = lay_out(part)
+    if analysis is None or not analysis.lines:
+        return []
+    boxes = np.rint(analysis.boxes + np.array([left, top, left, top])).astype(int).tolist()
+    pieces = placed(analysis.pieces, left=-left, top=-top) or ((),) * len(boxes)
+    return [((x0, y0, x1, y1), some) for (x0, y0, x1, y1), some in zip(boxes, pieces, strict=True)]

@@ -37,13 +37,9 @@ else:
 
 PiecesOfLines = tuple[tuple[Piece, ...], ...]
 
-Read = tuple["Segment", RecognisedText]
-"""A segment, and lines of it."""
-
 # lines in reading order -----------------------------------------------------------------------------------------------
 
 FEW_LINES = 3
-_UPENDED = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +61,10 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What looks like print in a picture, ``gray``. ``sides``: what makes boxes in it such on the page as it is now."""
+    """What looks like print in a picture, ``gray``.
+
+    ``sides``: by what a box (left, top, right, bottom) in it is multiplied to be one in the picture as it is now.
+    """
 
     gray: Gray
     print: Print
@@ -168,17 +167,6 @@ def _outside(pieces: Sequence[Piece], area: Area) -> tuple[Piece, ...]:
 def no_lines() -> Boxes:
     """No boxes at all."""
     return np.empty((0, 4))
-
-
-def is_upended(analysis: LayoutAnalysis) -> bool:
-    """Whether the lines of a page that was turned stand on their ends, or are hardly seen: it was turned wrongly.
-
-    Lines that begin with the same words, as in a list, have their letters below each other: they seem to run downwards.
-    """
-    if len(analysis.boxes) < FEW_LINES:
-        return True
-    widths, heights = (analysis.boxes[:, side + 2] - analysis.boxes[:, side] for side in (0, 1))
-    return bool(np.median(heights) > _UPENDED * np.median(widths))
 
 
 def _jumps_up(lines: Boxes, height: float) -> NDArray[np.bool_]:
@@ -314,9 +302,8 @@ def _in_pieces(
     for _, group in itertools.groupby(keys):
         end = start + len(list(group))
         beside = np.concatenate([lines[:start], lines[end:], no_lines() if others is None else others])
-        found.append(
-            part_of(gray, lines[start:end], tuple(itertools.chain(*pieces[start:end])), height, beside, layout)
-        )
+        some = tuple(itertools.chain(*pieces[start:end]))
+        found.append(part_of(gray, lines[start:end], some, height, beside, layout))
         start = end
     return found
 
@@ -324,7 +311,10 @@ def _in_pieces(
 def part_of(
     gray: Gray, lines: Boxes, pieces: tuple[Piece, ...], height: float, others: Boxes, layout: Layout
 ) -> Segment:
-    """The part of a picture around these lines."""
+    """The part of a picture around these lines. ``height``: of most lines; ``others``: lines that are not among them.
+
+    All boxes are in pixels of the picture, those of the segment in its own.
+    """
     around = np.concatenate([lines[:, :2].min(axis=0), lines[:, 2:].max(axis=0)])[None]
     ((left, top, right, bottom),) = with_margin(around, height, gray.shape)
     sides = [left, top, left, top]
@@ -531,15 +521,15 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
             keep and not _is_scribble(line, sure, least)
             for keep, line, sure in zip(kept, lines, sure_of_each, strict=True)
         ]
-    letters = sum(
-        sum(character.isalnum() for character in word.text)
+    sure = sum(
+        letters(word.text)
         for line in itertools.compress(lines, kept)
         for word in line.words
         if word.confidence >= WORD_UNCERTAIN
     )
     # Rows of dashes are no letters that are not sure.
-    characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
-    return kept if letters >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
+    characters = sum(letters(word.text) for line in lines for word in line.words)
+    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
 
 
 def _stands_alone(line: RecognisedLine) -> bool:
@@ -593,6 +583,9 @@ _NUMBERS = 0.4
 _NEARLY_AS_MUCH = 0.95
 """Rows of a table are kept together, also where the cells by themselves were read a little better."""
 
+Read = tuple[Segment, RecognisedText]
+"""A segment, and lines of it."""
+
 
 def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
     """The segments in reading order, where areas were read twice with the reading that makes more sense; and boxes of
@@ -621,7 +614,7 @@ def _lost_in(page: PageLines, kept: Sequence[Read]) -> Boxes:
         return no_lines()
     seen, sides = page.seen, page.seen.sides
     height = usual_height(kept) / sides[1]
-    return lost_print(seen.gray, np.array(words) / sides, height, seen.print.ink, seen.print.factor)
+    return lost_print(seen.gray, np.array(words) / sides, height, seen.print)
 
 
 def usual_height(read: Sequence[Read]) -> float:
