@@ -32,8 +32,10 @@ VENV := .venv/bin
 NATIVE := $(VENV)/python tools/native.py run
 
 export DIR
-# Each of the many programs that tests and benchmarks start would compile all of Pillion anew.
+# Each of the many programs that tests and benchmarks start would compile all of Pillion anew. Who sets it for other
+# programs, too, gets the packages compiled at once.
 unexport PYTHONDONTWRITEBYTECODE
+BOOTSTRAP := $(PYTHON) tools/bootstrap.py $(if $(PYTHONDONTWRITEBYTECODE),--compile)
 SOAK ?=
 
 .PHONY: demo test test-python test-rust lint lint-python lint-rust format bench bench-smoke bench-digests bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
@@ -42,10 +44,10 @@ help:
 	@sed -n 's/^#  *make /make /p' Makefile
 
 setup:
-	@$(PYTHON) tools/bootstrap.py demo
+	@$(BOOTSTRAP) demo
 
 setup-dev:
-	@$(PYTHON) tools/bootstrap.py test lint
+	@$(BOOTSTRAP) test lint
 
 demo: setup
 	@$(VENV)/python tools/demo.py
@@ -84,15 +86,15 @@ format: setup-dev
 	$(NATIVE) cargo fmt --all
 
 bench:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@$(VENV)/python tools/bench.py
 
 gates:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@$(VENV)/python tools/gates.py $(ARGS)
 
 bench-smoke:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@$(VENV)/python tools/bench.py --smoke
 
 soak: setup-dev
@@ -102,62 +104,62 @@ bench-peers: setup-dev
 	@$(VENV)/python tools/bench_peers.py $(ARGS)
 
 bench-text:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@$(VENV)/python tools/bench_text.py $(ARGS)
 
 bench-pull:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@$(VENV)/python tools/bench_pull.py $(ARGS)
 
 bench-digests:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@$(VENV)/python tools/bench_digests.py $(ARGS)
 
 bench-queue:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@$(VENV)/python tools/bench_queue.py $(ARGS)
 
 bench-cluster:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@nice -n 5 $(VENV)/python tools/bench_cluster.py $(ARGS)
 
 bench-search:
-	@$(PYTHON) tools/bootstrap.py test bench
+	@$(BOOTSTRAP) test bench
 	@$(VENV)/python tools/bench_search.py $(ARGS)
 
 route:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@$(VENV)/python tools/route.py $(ARGS)
 
 fuzz: setup-dev
 	@$(NATIVE) $(VENV)/python tools/fuzz.py
 
 fuzz-images:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@$(VENV)/python tools/fuzz_images.py
 
 bench-serve:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@$(VENV)/python tools/bench_serve.py $(ARGS)
 
 bench-page:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@$(VENV)/python tools/bench_page.py $(ARGS)
 
 fuzz-api:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@nice -n 10 $(VENV)/python tools/fuzz_api.py $(ARGS)
 
 soak-serve:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@nice -n 10 $(VENV)/python tools/soak_serve.py $(ARGS)
 
 fuzz-files:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(BOOTSTRAP) test
 	@nice -n 10 $(VENV)/python tools/fuzz_files.py $(ARGS)
 
 wheel:
-	@$(PYTHON) tools/bootstrap.py wheel
+	@$(BOOTSTRAP) wheel
 	@$(VENV)/python tools/wheel.py
 
 clean:

