@@ -131,6 +131,15 @@ def test_markdown_has_headings_paragraphs_lists_and_tables() -> None:
     assert markdown(of_article()) == f"{page}\n\n---\n\n{page}\n"
 
 
+def test_rows_that_make_no_table_have_lines_of_their_own_in_markdown() -> None:
+    texts = ["Cash or", "card", "Rounding\t0.00", "CASH\t9*3", "Thank", "you"]
+    lines = tuple(OcrLine(text=text, box=(0, 30 * at, 90, 30 * at + 20)) for at, text in enumerate(texts))
+    block = Block(type=BlockType.TEXT, box=(0, 0, 90, 170), lines=tuple(range(6)))
+    page = OcrPage(number=1, source="ocr", width=90, height=200, unit="pixel", lines=lines, blocks=(block,))
+    result = OcrResult(engine="rapidocr", engine_version="3", languages=(), pages=(page,))
+    assert markdown(result) == "Cash or card\\\nRounding 0.00\\\nCASH 9\\*3\\\nThank you\n"
+
+
 def test_what_looks_like_markdown_is_text() -> None:
     assert markdown(result(line(word("#", 5), word("1", 30)))) == "\\# 1\n"
 

@@ -76,33 +76,6 @@ def test_what_two_places_share() -> None:
     assert shared(one.corners, line("abcd", 1.0, at=(0, 100)).corners) == 0
 
 
-@pytest.mark.parametrize(("turned", "rotation"), [(0, 0), (12, 0), (-40, 0), (90, 270), (178, 180), (-178, 180)])
-def test_rotation_is_what_makes_it_upright(turned: float, rotation: int) -> None:
-    assert photograph.rotation([line("Harbour", 1.0, at=(500, 500), turned=turned)]) == rotation
-    assert photograph.rotation([]) == 0
-
-
-@pytest.mark.parametrize("turned", [0, 7, 90, 180, -83])
-def test_rows_come_in_the_order_in_which_they_are_read(turned: float) -> None:
-    angle = math.radians(turned)
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    flat = {"Bread": (0, 0), "2,40": (200, 3), "Milk": (0, 26), "1,10": (200, 29), "Thanks": (0, 130)}
-    lines = [
-        line(text, 1.0, at=tuple(turn @ np.array(place)), turned=turned + (-1) ** number)
-        for number, (text, place) in enumerate(flat.items())
-    ]
-    ordered = photograph.in_reading_order(lines[::-1])
-    assert [one.text for one, _ in ordered] == list(flat)
-    assert [begins for _, begins in ordered] == [True, False, False, False, True]
-
-
-def test_lines_above_each_other_are_no_row_however_near_they_are() -> None:
-    """Tall print of a till that lies a little askew: the amounts stand higher than what they belong to."""
-    places = {"TOTAL": (0, 0), "2.50": (200, -9), "CASH": (2, 11), "10.00": (198, 2)}
-    ordered = photograph.in_reading_order([line(text, 1.0, at=place) for text, place in places.items()])
-    assert [one.text for one, _ in ordered] == list(places)
-
-
 def test_places_far_apart_share_nothing() -> None:
     one, half, far = line("abcd", 1.0), line("abcd", 1.0, at=(20, 0)), line("abcd", 1.0, at=(20, 300))
     places = [one.corners, half.corners, far.corners]

@@ -60,15 +60,23 @@ def _cells(place: Placed) -> list[tuple[int, int]]:
     if not place.words:
         return []
     gaps = [right[0] - left[2] for left, right in itertools.pairwise(place.words)]
+    starts = _starts(place.line) if "\t" in place.line.text else set()
     is_other = not place.line.text.isascii() and are_unspaced([word.text for word in place.line.words])
     gap = _UNSPACED_GAP if is_other else _CELL_GAP
     least = gap * place.height
-    if not gaps or max(gaps) <= least:
-        return [(0, len(place.words))]
-    narrow = [gap for gap in gaps if gap <= least]
-    least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
-    starts = [0, *(at for at, gap in enumerate(gaps, 1) if gap > least), len(place.words)]
-    return list(itertools.pairwise(starts))
+    if max(gaps, default=0.0) > least:
+        narrow = [gap for gap in gaps if gap <= least]
+        least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
+        starts |= {at for at, gap in enumerate(gaps, 1) if gap > least}
+    return list(itertools.pairwise([0, *sorted(starts), len(place.words)]))
+
+
+def _starts(line: OcrLine) -> set[int]:
+    """The numbers of the words with which its cells after the first begin, which tabs part."""
+    lengths = itertools.accumulate(len(word.text) for word in line.words)
+    ends = {length: number for number, length in enumerate(lengths, 1)}
+    cells = itertools.accumulate(len("".join(cell.split())) for cell in line.text.split("\t"))
+    return {number for length in cells if 0 < (number := ends.get(length, 0)) < len(line.words)}
 
 
 @dataclass(frozen=True, slots=True)

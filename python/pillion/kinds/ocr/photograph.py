@@ -1,4 +1,4 @@
-"""Text in photographs: where it may be, what it says, which of that to believe, and in which order.
+"""Text in photographs: where it may be, what it says, and which of that to believe; its order is in rows.py.
 
 The detector works best where letters are some 15 pixels high, and texture that fills a picture drowns what is near it.
 So it runs twice: on a small picture, in which signs stand out and texture is gone, and on a larger one, for small
@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.known import confirmed, respaced, sure_text
 from pillion.kinds.ocr.layout import print_gray_of
+from pillion.kinds.ocr.order import around
 from pillion.kinds.ocr.page import PictureSource, RecognisedPage
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
+from pillion.kinds.ocr.rows import Row, Shown, angle, characters, difference, height, in_rows, length, rotation, skew
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +74,7 @@ class PhotographEngine(Protocol):
 
 def recognise_photograph(source: PictureSource, engine: PhotographEngine) -> RecognisedPage:
     """The believable lines of a photograph, in its own pixels. Raises ItemError."""
-    return _page_of(_all_texts(source, engine))
+    return _page_of(_all_texts(source, engine), Shown.SCENE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +111,7 @@ def level_print_in(source: PictureSource, pixels: NDArray[np.uint8], regions: Se
 
 
 def recognise_level_print(
-    found: LevelPrint, known: Sequence[Sequence[Word]], engine: PhotographEngine
+    found: LevelPrint, known: Sequence[Sequence[Word]], engine: PhotographEngine, shown: Shown = Shown.SLIP
 ) -> RecognisedPage:
     """Its believable lines, in pixels of the source.
 
@@ -128,28 +130,29 @@ def recognise_level_print(
 
     texts |= {number: confirmed(text, known[number]) for number, text in read(engine.recognise_quickly)}
     texts |= {number: respaced(text, known[number]) for number, text in read(engine.recognise)}
-    return _page_of([text for text in texts.values() if text is not None])
+    return _page_of([text for text in texts.values() if text is not None], shown)
 
 
-def _page_of(found: Sequence[RegionText]) -> RecognisedPage:
+def _page_of(found: Sequence[RegionText], shown: Shown) -> RecognisedPage:
     texts = believable(found)
     if not texts:
         return RecognisedPage()
-    ordered = in_reading_order(texts)
-    return RecognisedPage(_lines([text for text, _ in ordered], [begins for _, begins in ordered]), rotation(texts))
+    return RecognisedPage(_lines(in_rows(texts, shown)), rotation(texts), skew=skew(texts))
 
 
-def _lines(texts: Sequence[RegionText], paragraphs: Sequence[bool]) -> tuple[OcrLine, ...]:
-    boxes = upright_boxes(np.array([text.corners for text in texts]))
-    word_boxes = iter(upright_boxes(word_corners(texts)))
+def _lines(rows: Sequence[Row]) -> tuple[OcrLine, ...]:
+    pieces = [piece for row in rows for piece in row.pieces]
+    boxes = iter(upright_boxes(np.array([piece.corners for piece in pieces])))
+    word_boxes = iter(upright_boxes(word_corners(pieces)))
     lines = []
-    for text, box, paragraph in zip(texts, boxes, paragraphs, strict=True):
-        words = [(word.text, 100 * word.confidence, next(word_boxes)) for word in text.words]
+    for row in rows:
+        words = [(word.text, 100 * word.confidence, next(word_boxes)) for piece in row.pieces for word in piece.words]
         found = tuple(
-            OcrWord(text=word, confidence=confidence, box=around, uncertain=confidence < _UNCERTAIN)
-            for word, confidence, around in words
+            OcrWord(text=word, confidence=confidence, box=box, uncertain=confidence < _UNCERTAIN)
+            for word, confidence, box in words
         )
-        lines.append(OcrLine(text=text.text, words=found, box=box, paragraph=paragraph))
+        box = around([next(boxes) for _ in row.pieces])
+        lines.append(OcrLine(text=row.text, words=found, box=box, paragraph=row.paragraph))
     return tuple(lines)
 
 
@@ -258,11 +261,6 @@ _ALIKE = 2.0
 _SAME_PLACE = 0.5
 
 
-def characters(text: RegionText) -> int:
-    """Letters and digits."""
-    return sum(character.isalnum() for word in text.words for character in word.text)
-
-
 def score(text: RegionText) -> float:
     """Orders results for one place: characters, weighted by their confidence above that of noise."""
     return sum(max(0.0, word.confidence - 0.5) * len(word.text) for word in text.words)
@@ -302,101 +300,7 @@ def without_duplicates(texts: Sequence[RegionText]) -> list[RegionText]:
 
 def _is_company(text: RegionText, other: RegionText) -> bool:
     """Whether a line is near another of about its size and direction, such as a price near its article."""
-    low, high = sorted((_height(text), _height(other)))
+    low, high = sorted((height(text), height(other)))
     distance = float(np.linalg.norm(text.corners.mean(axis=0) - other.corners.mean(axis=0)))
-    reach = 3 * high + (_length(text) + _length(other)) / 2
-    return high <= _ALIKE * low and distance <= reach and abs(_difference(_angle(text), _angle(other))) < 15
-
-
-def _difference(angle: float, other: float) -> float:
-    """By how many degrees the one is turned further than the other, -180 to 180."""
-    return (angle - other + 180) % 360 - 180
-
-
-def _length(text: RegionText) -> float:
-    return float(np.linalg.norm(text.corners[1] - text.corners[0]))
-
-
-def _height(text: RegionText) -> float:
-    return max(1.0, float(np.linalg.norm(text.corners[2] - text.corners[1])))
-
-
-def _angle(text: RegionText) -> float:
-    """By how many degrees a line is turned clockwise, -180 to 180."""
-    across = text.corners[1] - text.corners[0]
-    return math.degrees(math.atan2(float(across[1]), float(across[0])))
-
-
-# order ----------------------------------------------------------------------------------------------------------------
-
-_SAME_ROW = 0.6
-_PARAGRAPH_GAP = 1.3
-_SHARED = 0.5
-"""Of pieces of one row the ends may overlap by so much, in heights."""
-
-_Placed = tuple[float, float, float, float, RegionText]
-"""How far down a line stands and across it begins and ends, its height, and the line."""
-
-
-def rotation(texts: Sequence[RegionText]) -> int:
-    """By how many degrees (0, 90, 180, 270) to turn the picture clockwise to read most of its characters."""
-    votes = {0: 0, 90: 0, 180: 0, 270: 0}
-    for text in texts:
-        votes[round(-_angle(text) / 90) * 90 % 360] += characters(text)
-    return max(votes, key=lambda turn: votes[turn])
-
-
-def in_reading_order(texts: Sequence[RegionText]) -> list[tuple[RegionText, bool]]:
-    """Row by row, each row from its beginning; and whether a paragraph begins with the line."""
-    if not texts:
-        return []
-    angle = math.radians(_median_angle([_angle(text) for text in texts], rotation(texts)))
-    across, down = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
-    placed: list[_Placed] = [
-        (
-            float(text.corners.mean(axis=0) @ down),
-            float(text.corners[0] @ across),
-            float(text.corners[1] @ across),
-            _height(text),
-            text,
-        )
-        for text in texts
-    ]
-    placed.sort(key=lambda place: place[:3])
-    ordered: list[tuple[RegionText, bool]] = []
-    last_down, last_height = -math.inf, 0.0
-    for row in _rows(placed):
-        middle, height = sum(place[0] for place in row) / len(row), max(place[3] for place in row)
-        gap = middle - last_down - (height + last_height) / 2
-        new = gap > _PARAGRAPH_GAP * min(height, last_height or height)
-        in_row = sorted(row, key=lambda place: place[1])
-        ordered += [(place[4], new and number == 0) for number, place in enumerate(in_row)]
-        last_down, last_height = middle, height
-    return ordered
-
-
-def _rows(placed: Sequence[_Placed]) -> list[list[_Placed]]:
-    """What stands beside each other. Lines that share a part of their width never do, however near they are."""
-    rows: list[list[_Placed]] = []
-    for place in placed:
-        near = (row for row in reversed(rows[-2:]) if _belongs(place, row))
-        row = next(near, None)
-        if row is None:
-            rows.append([place])
-        else:
-            row.append(place)
-    return rows
-
-
-def _belongs(place: _Placed, row: Sequence[_Placed]) -> bool:
-    down, begin, end, height, _ = place
-    beside = min(row, key=lambda other: max(other[1] - end, begin - other[2]))
-    room = max(beside[1] - end, begin - beside[2])
-    return room > -_SHARED * height and down - beside[0] < _SAME_ROW * min(height, beside[3])
-
-
-def _median_angle(angles: Sequence[float], turned: int) -> float:
-    """That of the lines that run as most do; ``turned``: by how much to turn the picture to read those."""
-    off = [_difference(angle, -turned) for angle in angles]
-    near = [degrees for degrees in off if abs(degrees) <= 45]
-    return (float(np.median(near)) if near else 0.0) - turned
+    reach = 3 * high + (length(text) + length(other)) / 2
+    return high <= _ALIKE * low and distance <= reach and abs(difference(angle(text), angle(other))) < 15

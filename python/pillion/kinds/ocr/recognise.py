@@ -53,6 +53,7 @@ from pillion.kinds.ocr.photograph import (
 )
 from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import Direction, Notes, OcrPage, OcrResult, mean_confidence
+from pillion.kinds.ocr.rows import Shown
 from pillion.kinds.ocr.segments import (
     SURE,
     UNREADABLE,
@@ -399,7 +400,8 @@ def _again(picture: PictureSource, sheet: Sheet | None, before: OcrPage) -> OcrR
         return _by_ppocr(picture, sheet)
     with part("again"):
         found = level_print(picture, small_print)
-        page = recognise_level_print(found, words_in(found.places, words), ppocr.loaded())
+        shown = Shown.SLIP if _is_slip(picture) else Shown.PAGE
+        page = recognise_level_print(found, words_in(found.places, words), ppocr.loaded(), shown)
         return _result_of(page, picture, picture, None)
 
 
@@ -413,7 +415,8 @@ def _result_of(found: RecognisedPage, source: PictureSource, picture: PictureSou
     """PP-OCR does not say in which language the text is. ``source``: in whose pixels it was found."""
     down = found.rotation == 90 * SIDEWAYS_TURNS and are_unspaced(line.text for line in found.lines)
     rotation = 0 if down else found.rotation
-    only = ocr_page(1, (source.width, source.height), "pixel", found.lines, rotation, down=down)
+    size = source.width, source.height
+    only = ocr_page(1, size, "pixel", found.lines, rotation, skew=0.0 if down else found.skew, down=down)
     if sheet is not None:
         only = page_in_picture(only, sheet, (float(picture.width), float(picture.height)))
     return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +16,7 @@ _MARKS = re.compile(r"([\\`*_\[\]<>|])")
 _LINE_START = re.compile(r"^(#{1,6}(?= )|[+-](?= )|\d{1,9}[.)](?= )|>)")
 _BULLET = re.compile(r"^[•◦▪●○■□‣⁃·*–—-]\s+")
 _NUMBER = re.compile(r"^\(?(\d{1,2})[.)]\s+")
+_BREAK = "\\\n"
 _HYPHEN_AT_END = re.compile(r"(?<=\w)[-\u2010\u00ad]$")
 
 
@@ -43,7 +45,7 @@ def _height(page: OcrPage, block: Block) -> float:
 
 
 def _paragraph(block: Block, lines: Sequence[OcrLine]) -> str:
-    text = _joined(lines)
+    text = _BREAK.join(_joined(some) for some in _rows_apart(lines))
     if block.type is BlockType.CAPTION:
         return f"*{text}*"
     if block.type is not BlockType.LIST:
@@ -53,6 +55,13 @@ def _paragraph(block: Block, lines: Sequence[OcrLine]) -> str:
         return "- " + _joined(lines, _BULLET)
     number = _NUMBER.match(first)
     return f"{number[1]}. {_joined(lines, _NUMBER)}" if number else f"- {text}"
+
+
+def _rows_apart(lines: Sequence[OcrLine]) -> Iterator[list[OcrLine]]:
+    """The lines, of which each row of cells stays one."""
+    for is_row, some in itertools.groupby(lines, lambda line: "\t" in line.text):
+        together = list(some)
+        yield from ([line] for line in together) if is_row else [together]
 
 
 def _joined(lines: Sequence[OcrLine], beginning: re.Pattern[str] | None = None) -> str:
