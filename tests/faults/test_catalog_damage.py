@@ -111,6 +111,18 @@ def test_a_catalog_cut_short(made: Path, library: Path, part: float) -> None:
     assert (library / "catalog.sqlite.damaged-1").exists()
 
 
+def test_a_schema_that_is_no_text(made: Path, library: Path) -> None:
+    """SQLite's message quotes it: the driver cannot even say what is wrong."""
+    before = _sidecars(library)
+    catalog = library / "catalog.sqlite"
+    data = catalog.read_bytes()
+    assert b"CREATE TABLE" in data
+    catalog.write_bytes(data.replace(b"CREATE TABLE", b"CREATE \xdfABLE"))
+    assert "pillion reconcile" in _run("verify", "--library", library).output
+    _every_command(made)
+    _brought_back(made, before)
+
+
 def test_the_log_deleted(made: Path, library: Path) -> None:
     before = _sidecars(library)
     connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)

@@ -19,6 +19,7 @@ import pillion
 from pillion.errors import LibraryBusyError, LibraryError, UsageError
 from pillion.machine import exclusive
 from pillion.model import SidecarStatus
+from pillion.store import MARK
 from tests.support.program import run
 
 pytestmark = pytest.mark.usefixtures("both_catalogs")
@@ -252,6 +253,29 @@ def test_wrong_paths_are_named(library: pillion.Library, photo: Path, tmp_path: 
         pillion.Library.open(tmp_path / "nothing", create=False)
     with pytest.raises(LibraryError, match="holds other files"):
         pillion.Library.open(photo.parent)
+
+
+@pytest.mark.parametrize("name", ["sidecars", "staging"])
+def test_a_folder_of_the_library_on_a_disk_that_is_away_is_named(tmp_path: Path, name: str) -> None:
+    with pillion.Library.open(tmp_path / "own"):
+        pass
+    (tmp_path / "own" / name).rmdir()
+    (tmp_path / "own" / name).symlink_to(tmp_path / "away")
+    with pytest.raises(LibraryError, match=f"{name} is not the folder that it was.* mount what it leads to"):
+        pillion.Library.open(tmp_path / "own")
+    (tmp_path / "away").mkdir()
+    with pillion.Library.open(tmp_path / "own") as library:
+        assert library.verify() == []
+
+
+def test_a_link_in_place_of_the_mark_is_not_written_through(tmp_path: Path) -> None:
+    with pillion.Library.open(tmp_path / "own"):
+        pass
+    (tmp_path / "own" / MARK).unlink()
+    (tmp_path / "own" / MARK).symlink_to(tmp_path / "elsewhere")
+    with pillion.Library.open(tmp_path / "own"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_location_can_switch_a_kind_off(tmp_path: Path, folder: Path) -> None:

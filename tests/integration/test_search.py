@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import time
@@ -15,7 +16,9 @@ from pillion.errors import LibraryError, UsageError
 from pillion.kinds.embedding import minilm
 from pillion.library import Library
 from pillion.library.searching import REBUILT, since_seconds
+from pillion.search import checking, index
 from pillion.search.find import Hit
+from pillion.search.keeping import Keeper
 from tests.support import office
 from tests.support.kills import write_picture
 from tests.support.searching import add_page, embeddings_of, pages_json, speech_json, unit_vectors
@@ -399,6 +402,67 @@ def test_a_damaged_sidecar_that_an_index_leaves_out_is_told(library: Library, fo
     assert names(answer.hits) == []
     assert answer.notes == ("1 sidecar is damaged or gone, so text is not found: run 'pillion verify --repair'.",)
     assert library.searching.search("marzipan").notes == ()
+
+
+def test_work_tells_of_damaged_sidecars_that_the_index_leaves_out(library: Library, folder: Path) -> None:
+    add_page(library, folder, "a.jpg", ["marzipan"])
+    uuid = add_page(library, folder, "b.jpg", ["nougat"])
+    (sidecar,) = (item.path for item in library.ls(kind="ocr") if item.sources[0].endswith("b.jpg"))
+    assert sidecar is not None
+    whole = Path(sidecar).read_bytes()
+    Path(sidecar).write_bytes(b"")
+    note = "1 sidecar is damaged or gone, so text is not found: run 'pillion verify --repair'."
+    assert library.run().notices == {"search": note}
+    assert library.run().notices == {}, "the index has seen it"
+    keeper = Keeper(library._database, library._store)
+    keeper.stop()
+    index.remove(library.root)
+    keeper.look()
+    assert keeper.problem == note
+    keeper.look()
+    assert keeper.problem == note, "while nothing has changed"
+    library.record(uuid, "ocr", "default", whole)
+    keeper.look()
+    assert keeper.problem is None
+    assert found(library, "nougat") == ["b.jpg"]
+
+
+def test_an_index_that_may_not_be_read_hides_nothing_else(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_page(library, folder, "a.jpg", ["marzipan"])
+    assert found(library, "marzipan") == ["a.jpg"]
+    (sidecar,) = (item.path for item in library.ls(kind="ocr"))
+    assert sidecar is not None
+    Path(sidecar).write_bytes(b"")
+    words = str(library.root / "search" / "words")
+
+    def refused(_root: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", words)
+
+    monkeypatch.setattr(checking, "Reader", refused)
+    lost, search = library.verify()
+    assert (lost.problem, search.problem) == ("damaged", "search")
+    assert f"({words}: Permission denied)" in search.message
+
+
+def test_an_index_that_was_made_without_numpy_gets_its_vectors_later(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uuid = add_page(library, folder, "a.jpg", ["marzipan"])
+    vectors = embeddings_of([{"text": "marzipan"}], unit_vectors(1, seed=1))
+    library.record(uuid, "embeddings", "all-MiniLM-L6-v2", vectors)
+    with monkeypatch.context() as without:
+        without.setattr(index, "has_numpy", lambda: False)
+        library.run()
+        assert not index.has_vectors(library.root, index.VECTORS)
+        library.run()
+    library.run()
+    assert index.has_vectors(library.root, index.VECTORS)
+    assert found(library, "marzipan") == ["a.jpg"]
+    turn = index.Reader(library.root).state.turn
+    library.run()
+    assert index.Reader(library.root).state.turn == turn, "it is built once"
 
 
 def test_a_library_that_is_only_read_is_searched(library: Library, folder: Path) -> None:

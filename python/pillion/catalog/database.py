@@ -241,6 +241,10 @@ class Database:
         try:
             for pragma in _PRAGMAS if self.is_read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
                 connection.execute(f"PRAGMA {pragma}")
+        except UnicodeDecodeError as error:
+            # SQLite quotes what it cannot read.
+            connection.close()
+            raise self._damaged("its schema is no text") from error
         except BaseException:
             # If it stayed open, it would keep a damaged file open that reconcile is about to move.
             connection.close()
@@ -279,7 +283,7 @@ class Database:
         try:
             with closing(self._connect()) as connection:
                 return _wrong(connection.execute)
-        except (self._driver.Error, *_INVALID_ROW) as worse:
+        except (self._driver.Error, CatalogError, *_INVALID_ROW) as worse:
             return [f"its checks fail with {type(worse).__name__}"]
 
     def _operational(self, error: OperationalError) -> Exception:
@@ -351,7 +355,7 @@ class Database:
                 if self._glance is None:
                     self._glance = self._connect()
                 found: object = self._glance.execute("PRAGMA data_version").fetchone()[0]
-            except self._driver.Error:
+            except (self._driver.Error, CatalogError):
                 # The question tells what is wrong.
                 return None
             return found

@@ -233,7 +233,10 @@ def _print_worked(library: Library, worked: WorkReport, as_json: bool) -> None:
 
 def _print_notices(worked: WorkReport | None) -> None:
     for lane, text in (worked.notices if worked else {}).items():
-        note(f"{'All work' if lane == '*' else lane} is paused: {text}")
+        if lane == "search":
+            note(text[:1].upper() + text[1:])
+        else:
+            note(f"{'All work' if lane == '*' else lane} is paused: {text}")
 
 
 def _note_others(status: Status) -> None:

@@ -635,10 +635,12 @@ class Library(Watched):
     def notices(self) -> dict[str, str]:
         """Kind (or "*") -> why the background workers cannot do its jobs.
 
-        ``config.toml`` -> why its settings are not in use.
+        ``config.toml`` -> why its settings are not in use; ``search`` -> what is not found, and why.
         """
         self._must_be_open()
         found = {} if self._settings.problem is None else {"config.toml": self._settings.problem}
+        if self._keeper is not None and self._keeper.problem is not None:
+            found["search"] = self._keeper.problem
         if self._background is None:
             return found
         if self._background.failure is not None:

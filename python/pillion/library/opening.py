@@ -241,6 +241,11 @@ def _make_folders(root: Path) -> None:
     """Make the folders of a library that a backup or a synchronisation left out because they were empty."""
     try:
         open_store(root).create()
+    except FileExistsError as error:
+        raise LibraryError(
+            f"{os.fsdecode(error.filename)} is not the folder that it was, but a file, or a link that leads nowhere:"
+            " remove it, or mount what it leads to."
+        ) from error
     except OSError as error:
         raise LibraryError(f"Cannot use the library at {root}: {error.strerror or error}.") from error
 

@@ -289,8 +289,7 @@ class Searching:
         if damaged:
             self._notes.append(REBUILT)
         if unread:
-            which = "1 sidecar is" if len(unread) == 1 else f"{len(unread):,} sidecars are"
-            self._notes.append(f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'.")
+            self._notes.append(update.unread_note(unread))
         self._reader = None
         self._reopened()
 

@@ -12,9 +12,9 @@ from pillion.search.index import FOLDER, Reader
 
 def problems(root: Path) -> list[str]:
     """What is wrong with the index of a library, a sentence each; nothing if there is none."""
-    if not (root / FOLDER / "words" / "meta.json").exists():
-        return []
     try:
+        if not (root / FOLDER / "words" / "meta.json").exists():
+            return []
         reader = Reader(root)
         damaged = sorted(path.name for path in reader.words.damaged())
         wrong = [name for name, file in _files_of_vectors(reader) if not _is_whole(file)]
@@ -23,6 +23,12 @@ def problems(root: Path) -> list[str]:
         if error.error_class is ErrorClass.MISSING_SOURCE:
             return ["A file of the search index is missing; the next search builds it again."]
         return [f"The search index cannot be read ({error.message}); the next search builds it again."]
+    except OSError as error:
+        # Its files are another user's, for example: to build it again would fail, too.
+        where = os.fsdecode(error.filename or root / FOLDER)
+        return [
+            f"The search index cannot be read ({where}: {error.strerror}); remove that folder to have it built again."
+        ]
     messages = [f"{name} of the search index has other bytes than were written." for name in damaged]
     messages += [f"The file of {name} has other rows than it says." for name in wrong]
     return messages

@@ -13,6 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,8 @@ class State:
 
     ``event``: all results up to this event; ``names``: names as of this number (catalog/search.py); ``after``: while it
     is built for the first time, the last content that it holds. ``languages``: all that its passages are in, ISO 639;
-    ``pictures``: bytes of the file of hashes that count; ``turn``: how often it was committed.
+    ``pictures``: bytes of the file of hashes that count; ``turn``: how often it was committed; ``without``: vectors
+    were left out, as numpy was not installed.
     """
 
     event: int = 0
@@ -70,10 +72,11 @@ class State:
     languages: Sequence[str] = ()
     pictures: int = 0
     turn: int = 0
+    without: bool = False
 
     def payload(self) -> str:
         """As JSON."""
-        values = {name: getattr(self, name) for name in ("event", "names", "after", "pictures", "turn")}
+        values = {name: getattr(self, name) for name in ("event", "names", "after", "pictures", "turn", "without")}
         return json.dumps({"format": FORMAT, "languages": list(self.languages), **values})
 
     @classmethod
@@ -94,7 +97,13 @@ class State:
             languages=stored.languages,
             pictures=stored.pictures,
             turn=stored.turn,
+            without=stored.without,
         )
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has all that can be had here: False where vectors were left out and can be read by now."""
+        return not (self.without and has_numpy())
 
 
 _Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 62))]
@@ -110,9 +119,15 @@ class _Stored(msgspec.Struct):
     languages: Annotated[list[Annotated[str, msgspec.Meta(max_length=16)]], msgspec.Meta(max_length=1000)]
     pictures: _Number
     turn: _Number
+    without: bool = False
 
 
 _decoder = msgspec.json.Decoder(_Stored)
+
+
+def has_numpy() -> bool:
+    """Whether vectors can be read: numpy comes with the extras that make them."""
+    return find_spec("numpy") is not None
 
 
 def key_of(content_uuid: str) -> bytes:
@@ -283,6 +298,8 @@ class Writer:
         self.pictures = read_pictures(self.folder / "pictures", self.state.pictures)
         self.passages = 0
         """Passages added since the last commit."""
+        self.without = self.state.without
+        """Vectors were left out, as numpy is not installed."""
         self._hashes: dict[bytes, bytes] = {}
         self._languages = set(self.state.languages)
 
@@ -331,7 +348,13 @@ class Writer:
         size = self._append_hashes()
         reach("search.pictures")
         state = State(
-            event=event, names=names, after=after, languages=sorted(self._languages), pictures=size, turn=turn
+            event=event,
+            names=names,
+            after=after,
+            languages=sorted(self._languages),
+            pictures=size,
+            turn=turn,
+            without=self.without,
         )
         self.words.commit(state.payload())
         reach("search.committed")

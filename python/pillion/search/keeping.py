@@ -16,6 +16,9 @@ from pillion.store import Store
 EVERY_S = 3.0
 """How often it looks: with the time that a commit takes, the index is at most about 5 s behind."""
 
+_MOST_NAMED = 20
+"""So many sidecars that cannot be read are named in the log, of each time."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -27,17 +30,23 @@ def state_of(store: Store) -> State | None:
         return None
 
 
-def keep_up(database: Database, store: Store) -> str | None:
-    """Bring the index up to date if it is behind. What goes wrong is returned, logged and left to the next time."""
+def keep_up(database: Database, store: Store, unread: set[str]) -> str | None:
+    """Bring the index up to date if it is behind. What goes wrong is returned, logged and left to the next time.
+
+    ``unread``: the sidecars that could not be read, as :func:`pillion.search.update.catch_up` keeps it.
+    """
+    known = set(unread)
     try:
         if update.behind(database, state_of(store)):
-            update.catch_up(database, store)
+            update.catch_up(database, store, unread=unread)
     except (PillionError, OSError) as error:
         # Work goes on without an index: it is derived, and what it lacks stays known.
         _logger.warning("the search index of %s is behind: %s", store.root, error)
         message = error.message if isinstance(error, ItemError) else reason(error)
         return f"the search index is behind ({message}); it catches up later."
-    return None
+    for path in sorted(unread - known)[:_MOST_NAMED]:
+        _logger.warning("%s cannot be read: nothing of it is found", store.where(path))
+    return update.unread_note(unread) or None
 
 
 class Keeper:
@@ -47,14 +56,19 @@ class Keeper:
         self._database = database
         self._store = store
         self.problem: str | None = None
-        """Why the index is behind."""
+        """Why the index is behind, or what it cannot have."""
+        self._unread: set[str] = set()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="pillion-search", daemon=True)
         self._thread.start()
 
     def _follow(self) -> None:
         while not self._ended.wait(EVERY_S):
-            self.problem = keep_up(self._database, self._store)
+            self.look()
+
+    def look(self) -> None:
+        """Bring the index up to date now."""
+        self.problem = keep_up(self._database, self._store, self._unread)
 
     def stop(self) -> None:
         """End the thread, after what it is at."""
@@ -70,4 +84,4 @@ def kept_up(database: Database, store: Store) -> Iterator[Keeper]:
         yield keeper
     finally:
         keeper.stop()
-    keeper.problem = keep_up(database, store)
+    keeper.look()

@@ -6,7 +6,6 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -59,7 +58,7 @@ class Behind:
 def behind(database: Database, state: State | None) -> Behind:
     """What an index in this state lacks; None: there is none."""
     with database.read() as connection:
-        if state is None or state.after is not None:
+        if state is None or state.after is not None or not state.whole:
             return Behind(begun=False, contents=catalog_search.count_with(connection, KINDS), names=True)
         changes = catalog_search.changes_after(connection, state.event, KINDS)
         names = catalog_search.names_number(connection) != state.names
@@ -73,7 +72,8 @@ def catch_up(
 ) -> bool:
     """Index what is new; False if another process is at it.
 
-    ``unread``: is given the paths of sidecars that cannot be read, so that nothing of them is found.
+    ``unread``: is given the paths of sidecars that cannot be read, so that nothing of them is found; those that can be
+    by now are taken out of it.
     Raises ItemError (disk_full) or OSError where the index cannot be written; what was committed stays.
     """
     try:
@@ -82,6 +82,14 @@ def catch_up(
     except LibraryBusyError:
         return False
     return True
+
+
+def unread_note(unread: set[str]) -> str:
+    """What is said of sidecars that cannot be read; empty where there are none."""
+    if not unread:
+        return ""
+    which = "1 sidecar is" if len(unread) == 1 else f"{len(unread):,} sidecars are"
+    return f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'."
 
 
 class _Update:
@@ -99,8 +107,9 @@ class _Update:
         state = self._writer.state
         with self._database.read() as connection:
             changes = catalog_search.changes_after(connection, state.event, KINDS)
-        if state.after is not None or not changes.whole:
-            self._build(state.event if state.after else changes.newest, state.after or "")
+        if state.after is not None or not changes.whole or not state.whole:
+            goes_on = state.after if state.whole else None
+            self._build(state.event if goes_on else changes.newest, goes_on or "")
             return self.run()
         self._follow(changes)
         self._names(changes.newest)
@@ -111,6 +120,9 @@ class _Update:
         with self._database.read() as connection:
             total = catalog_search.count_with(connection, KINDS)
         done = 0
+        if not after:
+            self._writer.without = False
+            self._unread.clear()
         if not after and self._writer.state.turn:
             # What is there may be of contents that are gone.
             self._drop_all()
@@ -196,6 +208,7 @@ class _Update:
         reach("search.indexed")
 
     def _index_one(self, uuid: str, ready: dict[SidecarKind, list[ReadySidecar]]) -> None:
+        self._unread.difference_update([path for path in self._unread if uuid in path])
         pages = self._read(ready.get(OCR))
         self._writer.put(uuid, index.OCR, _sound(passages.of_pages, pages))
         speech = self._read(ready.get(TRANSCRIPT))
@@ -236,19 +249,24 @@ class _Update:
         try:
             document = msgspec.msgpack.decode(data)
             chunks = document["chunks"]
-            if find_spec("numpy") is None:
+            if not index.has_numpy():
+                self._writer.without = True
                 return chunks, None
             import numpy as np
 
             vectors = np.frombuffer(document["vectors"], dtype="<f4").reshape(-1, int(document["dim"]))
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ValueError, TypeError):
+            self._unread.update(item.rel_path for item in (items or ())[:1])
             return None, None
         usable = vectors.shape[1] == index.DIMENSIONS and len(vectors) == len(chunks)
         return chunks, np.ascontiguousarray(vectors, dtype=np.float32) if usable else None
 
     def _picture_vector(self, items: Sequence[ReadySidecar] | None) -> NDArray[np.float32] | None:
         """The vector of a ``picture-embeddings`` sidecar, if it is of the size that is searched."""
-        data = self._bytes(items[0]) if items and find_spec("numpy") is not None else None
+        if items and not index.has_numpy():
+            self._writer.without = True
+            return None
+        data = self._bytes(items[0]) if items else None
         if data is None:
             return None
         import numpy as np

@@ -24,7 +24,8 @@ async def health(api: Api, request: Request) -> Answer:
     except PillionError as error:
         return json_answer({**body, "status": "down", "detail": text_of(str(error))}, 503)
     about = api.about()
-    if notices or about.get("workers", {}).get("state") == "failing":
+    # What a search does not find holds back no work.
+    if notices.keys() - {"search"} or about.get("workers", {}).get("state") == "failing":
         body["status"] = "degraded"
     if request.who is None and api.guard.needs_token:
         return json_answer(body)

@@ -111,7 +111,7 @@ class Store(ABC):
         """
         self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         self.staging.mkdir(mode=PRIVATE, exist_ok=True)
-        if not (self.root / MARK).exists():
+        if not os.path.lexists(self.root / MARK):
             (self.root / MARK).write_text(_MARK_TEXT, encoding="utf-8")
 
     # staging ----------------------------------------------------------------------------------------------------------
