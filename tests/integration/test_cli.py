@@ -62,8 +62,9 @@ def test_index_without_a_folder_takes_those_the_library_knows(library: Path, tmp
 def test_a_mistyped_folder_makes_no_library(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file.txt").write_text("no folder")
     for wrong in (tmp_path / "mistyped", tmp_path / "file.txt"):
-        done = run("index", folder, wrong, "--library", tmp_path / "new")
-        assert (done.returncode, (tmp_path / "new").exists()) == (2, False)
+        for command in (["index", folder, wrong], ["locations", "add", wrong]):
+            done = run(*command, "--library", tmp_path / "new")
+            assert (done.returncode, (tmp_path / "new").exists()) == (2, False)
 
 
 def test_ls_prints_one_whole_object_a_line(library: Path) -> None:

@@ -153,13 +153,36 @@ def test_a_hub_that_cannot_be_reached_is_not_asked_for_each_job(monkeypatch: pyt
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     monkeypatch.setattr(hub, "_unreachable", {})
     for _ in range(3):
-        with pytest.raises(ItemError, match=r"could not be reached \(ConnectionError\)"):
+        with pytest.raises(ItemError, match=r"could not be reached \(ConnectionError: no network\)"):
             whisper.found("small")
     assert asked == ["Systran/faster-whisper-small"]
     monkeypatch.setattr(hub, "_HUB_REST_SECONDS", 0.0)
     with pytest.raises(ItemError):
         whisper.found("small")
     assert len(asked) == 2
+
+
+def test_what_the_client_of_the_hub_lacks_is_named_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    said = "\n  Using SOCKS proxy, but the 'socksio' package is not installed.\nsecond line"
+
+    def fail(_name: str, **_: object) -> str:
+        raise ImportError(said)
+
+    monkeypatch.setenv("PILLION_OFFLINE", "0")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    monkeypatch.setattr(hub, "_unreachable", {})
+    with pytest.raises(ItemError, match="ImportError: Using SOCKS proxy, but the 'socksio' package is") as one:
+        whisper.found("small")
+    assert "second line" not in one.value.message
+    monkeypatch.setattr(hub, "_unreachable", {})
+    said = "x" * 10_000
+    with pytest.raises(ItemError) as long:
+        whisper.found("small")
+    assert "x" * 160 + "...)" in long.value.message
+    assert "x" * 161 not in long.value.message
 
 
 def write_traineddata(folder: Path, *languages: str) -> Path:

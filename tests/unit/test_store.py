@@ -1,12 +1,18 @@
-"""The checksums of what is stored."""
+"""The checksums of what is stored, and folders that are refused."""
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pillion import _core
+from pillion.errors import ErrorClass, ItemError, LibraryError
 from pillion.model import NEVER_SAMPLED
-from pillion.store import LocalStore
+from pillion.store import LocalStore, local
 
 UUID = "abcd950a-1fee-8771-9887-d3dd49fa879c"
 
@@ -27,3 +33,30 @@ def test_every_byte_of_a_large_sidecar_counts(tmp_path: Path) -> None:
         file.seek(size // 3 + 12_345)
         file.write(b"\1")
     assert not store.is_whole(place, size, checksum)
+
+
+def test_a_folder_that_is_refused_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = LocalStore(tmp_path)
+    store.create()
+    place = store.manifest_rel_path(UUID)
+    folder = store.sidecars / place.removesuffix("/manifest.json")
+    folder.mkdir(parents=True)
+    assert store.exist([place]) == [False]
+    real = os.open
+
+    def refused(name: Any, *arguments: Any, **options: Any) -> Any:
+        if UUID in os.fspath(name):
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        return real(name, *arguments, **options)
+
+    def unknown(*_: object) -> None:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "cannot look up: permission denied")
+
+    monkeypatch.setattr(local.os, "open", refused)
+    monkeypatch.setattr(local.os, "lstat", refused)
+    monkeypatch.setattr(local._core, "exists_many", unknown)
+    with pytest.raises(PermissionError) as caught:
+        store.load_manifest(UUID)
+    assert caught.value.filename == str(folder)
+    with pytest.raises(LibraryError, match=f"{folder} of the library cannot be used .Permission denied.: give"):
+        store.listed([UUID])

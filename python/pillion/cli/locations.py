@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import PATH, json_option, library_after, library_option, open_library, printable
+from pillion.cli.options import (
+    PATH,
+    json_option,
+    library_after,
+    library_option,
+    open_library,
+    printable,
+    refuse_new_for_nothing,
+)
 from pillion.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -46,6 +54,7 @@ def locations(ctx: click.Context, library: Path | None, as_json: bool) -> None:
 @json_option
 def add(library: Path | None, path: Path, as_json: bool) -> None:
     """Watch a folder. 'pillion index' then finds its files."""
+    refuse_new_for_nothing(library, (path,))
     with open_library(library, create=True) as opened:
         location = opened.add_location(path)
     if as_json:

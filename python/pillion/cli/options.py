@@ -162,6 +162,18 @@ def library_folder(library: Path | str | None) -> Path:
     return place_of(library or default_library(), sidecars_for(library)).root
 
 
+def refuse_new_for_nothing(library: Path | str | None, paths: tuple[Path, ...]) -> None:
+    """No library is made where the folders for it are mistyped or missing. Raises UsageError."""
+    from pillion.library import CATALOG
+    from pillion.library.arguments import existing_folder
+    from pillion.model import is_catalog_url
+
+    if is_catalog_url(library) or (library_folder(library) / CATALOG).exists():
+        return
+    for path in paths:
+        existing_folder(path)
+
+
 def open_library(path: Path | str | None, *, create: bool = False, policy: str | None = None) -> Library:
     """Open the library that the options name."""
     import logging

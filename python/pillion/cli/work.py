@@ -14,9 +14,9 @@ from pillion.cli.options import (
     STAYS,
     json_option,
     kinds_option,
-    library_folder,
     library_option,
     open_library,
+    refuse_new_for_nothing,
     split_kinds,
 )
 from pillion.cli.output import (
@@ -41,18 +41,6 @@ if TYPE_CHECKING:
 
 def _note_waiting(holder: str) -> None:
     note(f"{holder}; waiting for it to end.")
-
-
-def _refuse_new_for_nothing(library: Path | str | None, paths: tuple[Path, ...]) -> None:
-    """No library is made where the folders for it are mistyped or missing. Raises UsageError."""
-    from pillion.library import CATALOG
-    from pillion.library.arguments import existing_folder
-    from pillion.model import is_catalog_url
-
-    if is_catalog_url(library) or (library_folder(library) / CATALOG).exists():
-        return
-    for path in paths:
-        existing_folder(path)
 
 
 @click.command()
@@ -90,7 +78,7 @@ def index(
     Ctrl-C stops; run it again to go on.
     """
     chosen = split_kinds(kinds)
-    _refuse_new_for_nothing(library, paths)
+    refuse_new_for_nothing(library, paths)
     with (
         open_library(library, create=bool(paths), policy=policy) as opened,
         progress_shown(quiet=as_json and no_wait) as live,

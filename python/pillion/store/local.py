@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from pillion import _core
-from pillion.errors import CatalogError, LibraryError, reason
+from pillion.errors import CatalogError, ItemError, LibraryError, reason
 from pillion.failpoints import reach
 from pillion.store.base import FILE, FOLDER, PRIVATE, Placement, Store, folder_of, hash_of, parts_of
 
@@ -68,8 +68,26 @@ class LocalStore(Store):
         return os.path.lexists(self.absolute(rel_path))
 
     def exist(self, rel_paths: Sequence[str]) -> list[bool]:
-        """Whether something is at each of these places."""
-        return list(_core.exists_many(self.sidecars, list(rel_paths)))
+        """Whether something is at each of these places. Raises LibraryError where that cannot be told."""
+        try:
+            return list(_core.exists_many(self.sidecars, list(rel_paths)))
+        except ItemError as error:
+            raise self._unreadable(rel_paths) or error from error
+
+    def _unreadable(self, rel_paths: Sequence[str]) -> LibraryError | None:
+        """An error that names the first of these places that cannot be looked at."""
+        for rel_path in rel_paths:
+            try:
+                os.lstat(self.absolute(rel_path))
+            except (FileNotFoundError, NotADirectoryError, CatalogError):
+                continue
+            except OSError as error:
+                folder = self.absolute(rel_path).parent
+                return LibraryError(
+                    f"The folder {folder} of the library cannot be used ({error.strerror}): give yourself the right to"
+                    " read and write it, or see to its disk."
+                )
+        return None
 
     def remove(self, rel_path: str) -> bool:
         """Remove a regular file below ``sidecars/``, and the folders that are empty then. False if there is none.
@@ -244,7 +262,10 @@ class _Folders:
             self._open.append(os.open(self._root, FOLDER))
         self._leave(same + 1)
         for name in folders[same:]:
-            self._open.append(_open_below(name, self._open[-1], make=True))
+            try:
+                self._open.append(_open_below(name, self._open[-1], make=True))
+            except PermissionError as error:
+                raise _refused(error, self._root.joinpath(*self._names, name)) from error
             self._names.append(name)
         return self._open[-1]
 
@@ -261,12 +282,20 @@ def _opened(root: Path, folders: list[str]) -> Iterator[int]:
     at = os.open(root, FOLDER)
     try:
         for name in folders:
-            below = _open_below(name, at, make=False)
+            try:
+                below = _open_below(name, at, make=False)
+            except PermissionError as error:
+                raise _refused(error, root.joinpath(*folders)) from error
             os.close(at)
             at = below
         yield at
     finally:
         os.close(at)
+
+
+def _refused(error: PermissionError, path: Path) -> PermissionError:
+    """The same with the whole path: what is opened within a folder is only known by its last part."""
+    return PermissionError(error.errno, error.strerror, str(path))
 
 
 def _open_below(name: str, at: int, *, make: bool) -> int:
