@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from types import SimpleNamespace
+from typing import Any
 
-from pillion.kinds.transcript import spoken
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pillion.kinds.transcript import readings, spoken
+from pillion.kinds.transcript.joined import Joined
 from pillion.kinds.transcript.spoken import Piece
 from pillion.kinds.transcript.whisper import Span
 
@@ -46,3 +52,22 @@ def test_a_longer_piece_tells_more_of_the_main_language() -> None:
     language, probability = spoken.main_of(pieces)
     assert language == "de"
     assert probability == pytest.approx((2 * 0.03 + 6 * 0.9) / 8)
+
+
+def test_a_language_is_told_from_the_whole_of_a_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[NDArray[np.float32]] = []
+
+    def detect(rows: NDArray[np.float32]) -> list[list[tuple[str, float]]]:
+        asked.extend(rows)
+        return [[("<|de|>", 1.0)] for _ in rows]
+
+    monkeypatch.setattr(readings, "storage", lambda array: array)
+    model: Any = SimpleNamespace(model=SimpleNamespace(detect_language=detect))
+    spans = [Span(0.0, 12.0), Span(12.0, 15.0)]
+    numbered = np.arange(1500, dtype=np.float32)[:, np.newaxis]
+    (pieces,) = spoken.heard(model, Joined((Span(0.0, 15.0),)), numbered, spans)
+    assert [(piece.span, piece.likely) for piece in pieces] == [(span, {"de": 1.0}) for span in spans]
+    long, short = (rows[:, 0] for rows in asked)
+    assert (long[0], long[-1], len(long)) == (0, 599, 300)
+    assert set(np.diff(long)) <= {2, 3}
+    assert short.tolist() == [*range(600, 750), *range(600, 750)]

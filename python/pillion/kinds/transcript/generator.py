@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 8
+    version = 9
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

@@ -25,7 +25,11 @@ _LEAST_SECONDS = 2.0
 _ROWS_PER_SECOND = 50
 """Of the encoder's output."""
 _ROWS = 6 * _ROWS_PER_SECOND
-"""What is looked at of each piece; a shorter one is repeated, which is the same to the model's attention."""
+"""What is looked at of each piece. A shorter one is repeated, which is the same to the model's attention; of a longer
+one they are taken at even steps, since a part that begins and ends within a sentence does not tell its language.
+
+Measured: docs/performance.md.
+"""
 _SURE = 0.6
 _UNLIKELY = 0.05
 """Another language counts where its probability is at least the one, and the main one's at most the other."""
@@ -119,9 +123,11 @@ def _pieces(stretch: Span, spans: Sequence[Span]) -> list[Span]:
 
 
 def _rows(part: NDArray[np.floating[Any]], joined: Joined, number: int, span: Span) -> NDArray[np.floating[Any]]:
-    """The middle of what the encoder made of a span of that stretch."""
+    """What the encoder made of a span of that stretch: of a long one rows all over it, a short one again and again."""
     first, last = (round(joined.heard_at(number, time) * _ROWS_PER_SECOND) for time in (span.start, span.end))
     first = min(max(first, 0), len(part) - 1)
     rows = part[first : max(last, first + 1)]
-    spare = max(0, len(rows) - _ROWS) // 2
-    return np.resize(rows[spare : spare + _ROWS], (_ROWS, part.shape[1]))
+    if len(rows) <= _ROWS:
+        return np.resize(rows, (_ROWS, part.shape[1]))
+    steps = np.linspace(0, len(rows) - 1, _ROWS).round().astype(int)
+    return np.take(rows, steps, axis=0)
