@@ -108,6 +108,32 @@ def test_a_line_is_read_quickly_too(sign: NDArray[np.uint8]) -> None:
 def test_the_quick_network_comes_along_and_knows_latin_letters_alone() -> None:
     quick = models.verified_networks().quick
     assert quick.parent == Path(models.__file__).parent
-    characters = ppocr.loaded()._quick.session.get_character_list()
+    characters = [*filter(None, ppocr.loaded()._quick.characters)]
     assert {"a", "Z", "9", "€", "ß"} <= set(characters)
     assert all(ord(character[0]) < 0x2200 for character in characters)
+
+
+def test_latin_letters_are_read_by_what_knows_them_alone_and_others_by_what_knows_all(
+    monkeypatch: pytest.MonkeyPatch, sign: NDArray[np.uint8]
+) -> None:
+    engine = ppocr.loaded()
+    regions = engine.detect(sign)
+    texts, whole = engine.recognise_latin(sign, regions), engine.recognise(sign, regions)
+    assert [text.text for text in texts] == [text.text for text in whole] == ["Harbour Shed", "open 9-17"]
+    assert texts[0].confidence == pytest.approx(whole[0].confidence, abs=0.02)
+    assert set(engine._latin.characters) < set(engine._whole.characters)
+    assert "日" not in engine._latin.characters
+    monkeypatch.setattr(ppocr, "_DOUBTFUL", 1.1)
+    assert [text.text for text in engine.recognise_latin(sign, regions)] == ["Harbour Shed", "open 9-17"]
+
+
+def read_at(*places: tuple[str, int]) -> list[str]:
+    return [word.text for word in ppocr._words([(character, column, 0.9) for character, column in places], 60.0)]
+
+
+def test_characters_far_apart_are_of_two_words_without_a_space_between_them() -> None:
+    assert read_at(("Q", 2), ("t", 5), ("y", 8), ("6", 20)) == ["Qty", "6"]
+    assert read_at(("Q", 2), (" ", 4), ("6", 7)) == ["Q", "6"]
+    spaced = [("S", 2), ("A", 10), ("L", 18), ("E", 26)]
+    assert read_at(*spaced) == ["SALE"]
+    assert read_at() == []

@@ -91,7 +91,7 @@ class Engine:
     """Finds regions, and reads in each what is given for it; quickly, what is given for that."""
 
     def __init__(self, regions: list[Region], said: list[str], quickly: list[str] | None = None) -> None:
-        self.regions, self.said, self.read, self.looked = regions, said, 0, 0
+        self.regions, self.said, self.read, self.looked, self.latin = regions, said, 0, 0, 0
         self.quickly = quickly or said
 
     def detect(self, picture: object) -> list[Region]:
@@ -101,6 +101,10 @@ class Engine:
     def recognise(self, picture: object, regions: list[Region], *, room: float = 0.0) -> list[RegionText]:
         self.read += len(regions)
         return [self.text(one, self.said, 0.98) for one in regions]
+
+    def recognise_latin(self, picture: object, regions: list[Region], *, room: float = 0.0) -> list[RegionText]:
+        self.latin += len(regions)
+        return self.recognise(picture, regions, room=room)
 
     def recognise_quickly(self, picture: object, regions: list[Region], *, room: float = 0.0) -> list[RegionText]:
         return [self.text(one, self.quickly, 0.9) for one in regions]
@@ -140,7 +144,9 @@ def test_level_print_is_joined_from_what_was_known_and_what_is_read_again() -> N
     page = photograph.recognise_level_print(found, known, engine)
     assert [one.text for one in page.lines] == ["Cream", "BREAD", "EGGS"]
     assert page.lines[2].words[0].confidence == pytest.approx(97)
-    assert (engine.read, engine.looked) == (1, 1)
+    assert (engine.read, engine.looked, engine.latin) == (1, 1, 0)
+    assert photograph.recognise_level_print(found, known, engine, is_latin=True) == page
+    assert (engine.read, engine.latin) == (2, 1)
 
 
 def test_small_print_is_sought_twice_in_a_photograph() -> None:

@@ -143,6 +143,8 @@ def test_signs_that_are_level_are_no_row_but_a_table_in_a_photograph_has_some() 
     assert said(signs, Shown.SCENE) == ["OPEN", "24", "EXIT", "12"]
     menu = table(("Tea", "2.40"), ("Coffee", "2.90"), ("Milk", "1.10"))
     assert said(menu, Shown.SCENE) == ["Tea\t2.40", "Coffee\t2.90", "Milk\t1.10"]
+    total = [line("Total", 0, 300), line("6.40", 500, 300), line("Thank you", 0, 500), line("Come again", 500, 500)]
+    assert said([*menu, *total], Shown.SCENE)[3:] == ["Total\t6.40", "Thank you", "Come again"]
 
 
 def test_what_is_not_level_or_far_larger_is_no_cell() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from pillion import machine
 
 
-def session(path: str, *, threads: int | None = None) -> Any:
-    """A graph that is ready to run, on the threads that this process may use, or so many.
+def session(graph: str | bytes, *, threads: int | None = None) -> Any:
+    """A graph, of a file or as one would hold it, ready to run on the threads that this process may use, or so many.
 
     Raises what onnxruntime raises for a file that is no graph, ImportError where onnxruntime is missing.
     """
@@ -21,4 +21,4 @@ def session(path: str, *, threads: int | None = None) -> Any:
     # An arena keeps what the largest picture took.
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -65,6 +65,12 @@ class PhotographEngine(Protocol):
         """The text in each region, in their order. ``room``: above and below, of their height."""
         ...
 
+    def recognise_latin(
+        self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
+    ) -> list[RegionText]:
+        """The same of upright lines, most of them in Latin letters, in less time."""
+        ...
+
     def recognise_quickly(
         self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
     ) -> list[RegionText]:
@@ -111,12 +117,17 @@ def level_print_in(source: PictureSource, pixels: NDArray[np.uint8], regions: Se
 
 
 def recognise_level_print(
-    found: LevelPrint, known: Sequence[Sequence[Word]], engine: PhotographEngine, shown: Shown = Shown.SLIP
+    found: LevelPrint,
+    known: Sequence[Sequence[Word]],
+    engine: PhotographEngine,
+    shown: Shown = Shown.SLIP,
+    *,
+    is_latin: bool = False,
 ) -> RecognisedPage:
     """Its believable lines, in pixels of the source.
 
     ``known``: the words that were read in each region before. Where these are sure it is not read again, and else
-    quickly; where that is not sure either, slowly.
+    quickly; where that is not sure either, slowly. ``is_latin``: it is in a language of Latin letters.
     """
     texts = {
         number: sure_text(place, words) for number, (place, words) in enumerate(zip(found.places, known, strict=True))
@@ -128,8 +139,9 @@ def recognise_level_print(
         for number, text in zip(unread, said, strict=True):
             yield number, _unscaled(text, found.factor)
 
+    slowly = engine.recognise_latin if is_latin else engine.recognise
     texts |= {number: confirmed(text, known[number]) for number, text in read(engine.recognise_quickly)}
-    texts |= {number: respaced(text, known[number]) for number, text in read(engine.recognise)}
+    texts |= {number: respaced(text, known[number]) for number, text in read(slowly)}
     return _page_of([text for text in texts.values() if text is not None], shown)
 
 

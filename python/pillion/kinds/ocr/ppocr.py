@@ -3,9 +3,10 @@
 Three networks. The detector says for each pixel whether text covers it; around the marked ones, turned rectangles are
 laid: regions. The recogniser takes what lies in a region as one line, with the characters of all Latin languages,
 Chinese and Japanese, by connectionist temporal classification: for each column the likeliest character, or none. A
-small one does the same with Latin letters alone.
+small one does the same with Latin letters alone; so does the large one, of which for print in these only they are kept
+(latin.py).
 
-rapidocr downloads models that are missing; here its classes are given sessions made from the files in its package, so
+rapidocr downloads models that are missing; here its detector is given a session made from the file in its package, so
 nothing is downloaded, and its messages are not shown.
 """
 
@@ -15,14 +16,17 @@ import functools
 import importlib.util
 import itertools
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds import onnx
 from pillion.kinds.ocr import models
+from pillion.kinds.ocr.latin import with_latin_alone
 from pillion.kinds.ocr.result import Box
 from pillion.machine import spread
 
@@ -52,11 +56,16 @@ _TALL = 1.5
 _DOUBTFUL = 0.85
 """A line that reads worse than this is read the other way up too."""
 _MAX_RATIO = 60.0
+"""The longest line, in heights: each takes 450 kB in the answer of the recogniser."""
 _HIGH = 48
 """The height, in pixels, at which the recogniser reads a line."""
 _MIN_RATIO = 2.0
 """Shorter lines are padded to it, in heights: prices and dates are short, and a receipt's time is that of its area."""
-"""The longest line, in heights: each takes 450 kB in the answer of the recogniser."""
+_APART = 7
+_SPACES = 3.0
+"""Characters so many columns apart, each an eighth of a line's height, and so many times as far as most, are of two
+words, whether the recogniser saw a space between them or not.
+"""
 _BATCH_RATIO = 12.0
 """Lines at a time, in heights. More of them take no less time each, but memory that the system has to clear."""
 _MAX_THREADS = 4
@@ -130,8 +139,7 @@ def loaded() -> PpOcr:
         raise ItemError(ErrorClass.MISSING_TOOL, why)
     files = models.verified_networks()
     try:
-        recognisers = [_recogniser(str(file)) for file in (files.recogniser, files.quick)]
-        return PpOcr(_detector(str(files.detector)), *recognisers)
+        return PpOcr(_detector(str(files.detector)), _Recogniser(str(files.quick)), str(files.recogniser))
     except ImportError as error:
         message = f"rapidocr cannot be loaded ({error}): run pip install --force-reinstall 'pillion[photos]'"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
@@ -174,29 +182,78 @@ def _detector(path: str) -> Any:
     return TextDetector(settings)
 
 
-def _recogniser(path: str) -> Any:
-    from rapidocr import LangRec
-    from rapidocr.ch_ppocr_rec import TextRecognizer
+class _Recogniser:
+    """A network that reads lines, for several threads at once."""
 
-    settings = _settings(
+    def __init__(self, graph: str | bytes) -> None:
         # Each batch runs on one thread, and several beside each other: threads in a batch wait for each other.
-        session=onnx.session(path, threads=1),
-        lang_type=LangRec.CH,
-        font_path=None,
-        rec_keys_path=None,
-        rec_batch_num=64,
-        rec_img_shape=[3, _HIGH, round(_HIGH * _MIN_RATIO)],
-    )
-    return TextRecognizer(settings)
+        self._session = onnx.session(graph, threads=1)
+        self._input = self._session.get_inputs()[0].name
+        said: str = self._session.get_modelmeta().custom_metadata_map["character"]
+        self.characters = ("", *said.splitlines(), " ")
+        """Of each class; the first is for none."""
+
+    def __call__(self, lines: Sequence[NDArray[np.uint8]]) -> list[tuple[Word, ...]]:
+        """The words of some lines, RGB, each upright."""
+        ratios = [line.shape[1] / line.shape[0] for line in lines]
+        widest = max(_MIN_RATIO, *ratios)
+        (found,) = self._session.run(None, {self._input: _batch(lines, ratios, widest)})
+        return [
+            tuple(_words(self._read(sure), sure.shape[0] * ratio / widest))
+            for sure, ratio in zip(found, ratios, strict=True)
+        ]
+
+    def _read(self, sure: NDArray[np.float32]) -> list[_Read]:
+        """``sure``: how sure each class is in each column, shape (columns, classes)."""
+        classes = sure.argmax(axis=1)
+        begins = classes != 0
+        begins[1:] &= classes[1:] != classes[:-1]
+        columns = np.flatnonzero(begins)
+        best = sure[columns, classes[columns]].tolist()
+        return [
+            (self.characters[number], column, confidence)
+            for number, column, confidence in zip(classes[columns].tolist(), columns.tolist(), best, strict=True)
+        ]
+
+
+_Read = tuple[str, int, float]
+"""A character, in which column it was found, and how surely."""
+
+
+@functools.cache
+def _scaled() -> NDArray[np.float32]:
+    """How the networks see each brightness: from -1 to 1."""
+    return np.asarray((np.arange(256, dtype=np.float32) / 255 - 0.5) / 0.5, np.float32)
+
+
+def _batch(lines: Sequence[NDArray[np.uint8]], ratios: Sequence[float], widest: float) -> NDArray[np.float32]:
+    """Lines as the networks take them: shape (n, 3, height, width), blue first, padded on the right."""
+    import cv2
+
+    width = int(_HIGH * widest)
+    batch = np.zeros((len(lines), 3, _HIGH, width), np.float32)
+    for place, line, ratio in zip(batch, lines, ratios, strict=True):
+        own = min(width, math.ceil(_HIGH * ratio))
+        resized = cv2.resize(line, (own, _HIGH))
+        place[:, :, :own] = _scaled()[resized[:, :, ::-1].transpose(2, 0, 1)]
+    return batch
 
 
 class PpOcr:
-    """The networks. Not for several threads at once."""
+    """The networks. Not for several threads at once. ``recogniser``: the file of the large one, loaded when needed."""
 
-    def __init__(self, detector: Any, recogniser: Any, quick: Any) -> None:
+    def __init__(self, detector: Any, quick: _Recogniser, recogniser: str) -> None:
         self._detector = detector
-        self._recogniser = recogniser
         self._quick = quick
+        self._file = recogniser
+
+    @functools.cached_property
+    def _whole(self) -> _Recogniser:
+        return _Recogniser(self._file)
+
+    @functools.cached_property
+    def _latin(self) -> _Recogniser:
+        return _Recogniser(with_latin_alone(Path(self._file).read_bytes()))
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Region]:
         """Where there may be text in an RGB picture, shape (H, W, 3), top to bottom. About 0.5 s per million pixels."""
@@ -217,43 +274,57 @@ class PpOcr:
         better result is taken, so text may stand on its head or on its side. ``room``: so much above and below each is
         read with it, of its height; the more of it, the smaller its letters, and the less there is to read.
         """
-        bgr = _bgr(picture)
         first = [_from_corner(region, 1 if _is_tall(region) else 0) for region in regions]
-        texts = self._recognise(self._recogniser, bgr, first, room)
-        doubtful = [number for number, text in enumerate(texts) if text.confidence < _DOUBTFUL]
-        other = self._recognise(self._recogniser, bgr, [_from_corner(first[number], 2) for number in doubtful], room)
-        for number, text in zip(doubtful, other, strict=True):
-            if text.confidence > texts[number].confidence:
-                texts[number] = text
-        return texts
+        texts = _recognised(self._whole, picture, first, room)
+        doubtful = _doubtful(texts)
+        other = _recognised(self._whole, picture, [_from_corner(first[number], 2) for number in doubtful], room)
+        return _better(texts, doubtful, other)
+
+    def recognise_latin(
+        self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
+    ) -> list[RegionText]:
+        """The same of upright lines, most of them in Latin letters, in three quarters of the time."""
+        texts = _recognised(self._latin, picture, regions, room)
+        doubtful = _doubtful(texts)
+        other = _recognised(self._whole, picture, [regions[number] for number in doubtful], room) if doubtful else []
+        return _better(texts, doubtful, other)
 
     def recognise_quickly(
         self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
     ) -> list[RegionText]:
         """The same of upright lines in Latin letters, less surely, in a seventh of the time."""
-        return self._recognise(self._quick, _bgr(picture), regions, room)
+        return _recognised(self._quick, picture, regions, room)
 
-    def _recognise(
-        self, recogniser: Any, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float
-    ) -> list[RegionText]:
-        batches = list(_batches([_with_room(region, room) for region in regions]))
-        tasks = (partial(self._read, recogniser, bgr, [regions[number] for number in batch], room) for batch in batches)
-        texts: dict[int, RegionText] = {}
-        for batch, read in zip(batches, spread(tasks, _MAX_THREADS), strict=True):
-            texts.update(zip(batch, read, strict=True))
-        return [texts[number] for number in range(len(regions))]
 
-    @staticmethod
-    def _read(recogniser: Any, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float) -> list[RegionText]:
-        from rapidocr.ch_ppocr_rec import TextRecInput
+def _doubtful(texts: Sequence[RegionText]) -> list[int]:
+    return [number for number, text in enumerate(texts) if text.confidence < _DOUBTFUL]
 
-        crops = [_crop(bgr, _with_room(region, room)) for region in regions]
-        found = recogniser(TextRecInput(img=crops, return_word_box=True))
-        said = [tuple(_words(text, marks)) for text, marks in zip(found.txts, found.word_results, strict=True)]
-        return [
-            RegionText(region.corners, region.score, _mean(words), words)
-            for region, words in zip(regions, said, strict=True)
-        ]
+
+def _better(texts: list[RegionText], doubtful: Sequence[int], other: Sequence[RegionText]) -> list[RegionText]:
+    """The texts, of those that are doubtful the other reading where that is surer."""
+    for number, text in zip(doubtful, other, strict=True):
+        if text.confidence > texts[number].confidence:
+            texts[number] = text
+    return texts
+
+
+def _recognised(
+    recogniser: _Recogniser, picture: NDArray[np.uint8], regions: Sequence[Region], room: float
+) -> list[RegionText]:
+    rgb = np.ascontiguousarray(picture[:, :, :3])
+    roomy = [_with_room(region, room) for region in regions]
+    batches = list(_batches(roomy))
+    tasks = (partial(_read, recogniser, rgb, [roomy[number] for number in batch]) for batch in batches)
+    texts: dict[int, RegionText] = {}
+    for batch, read in zip(batches, spread(tasks, _MAX_THREADS), strict=True):
+        for number, words in zip(batch, read, strict=True):
+            region = regions[number]
+            texts[number] = RegionText(region.corners, region.score, _mean(words), words)
+    return [texts[number] for number in range(len(regions))]
+
+
+def _read(recogniser: _Recogniser, rgb: NDArray[np.uint8], regions: Sequence[Region]) -> list[tuple[Word, ...]]:
+    return recogniser([_crop(rgb, region) for region in regions])
 
 
 # geometry -------------------------------------------------------------------------------------------------------------
@@ -280,12 +351,12 @@ def _with_room(region: Region, room: float) -> Region:
     return Region(np.array([one - left, two - right, three + right, four + left], np.float32), region.score)
 
 
-def _crop(bgr: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
+def _crop(rgb: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
     """The line, upright, from the corner at which it begins."""
     import cv2
 
     across, down = region.sides
-    return _flat(bgr, region, max(4, round(across)), max(4, round(down)), cv2.INTER_CUBIC)
+    return _flat(rgb, region, max(4, round(across)), max(4, round(down)), cv2.INTER_CUBIC)
 
 
 def levelled(gray: NDArray[np.uint8], region: Region, height: int) -> NDArray[np.uint8]:
@@ -319,26 +390,35 @@ def _batches(regions: Sequence[Region]) -> Iterator[list[int]]:
         yield batch
 
 
-def _words(text: str, marks: Any) -> Iterator[Word]:
-    """The words of a line; ``marks`` says at which column each character was found, and how surely."""
-    columns = [column for group in marks.word_cols for column in group]
-    sure = [confidence for character, confidence in zip(text, marks.confs, strict=False) if not character.isspace()]
-    length = max(1.0, float(marks.line_txt_len))
-    half = _half_pitch(columns)
-    at = 0
-    for word in text.split():
-        mine = slice(at, at + len(word))
-        at += len(word)
-        if not columns[mine]:
-            return
-        start, end = (columns[mine][0] + 0.5 - half) / length, (columns[mine][-1] + 0.5 + half) / length
-        yield Word(word, sum(sure[mine]) / len(word), max(0.0, start), min(1.0, end))
+def _words(read: Sequence[_Read], length: float) -> Iterator[Word]:
+    """The words of a line of so many columns."""
+    columns = [column for character, column, _ in read if not character.isspace()]
+    pitch = _pitch(columns)
+    half = pitch / 2
+    for some in _parted(read, max(_APART, _SPACES * pitch)):
+        start, end = (some[0][1] + 0.5 - half) / length, (some[-1][1] + 0.5 + half) / length
+        sure = sum(confidence for _, _, confidence in some) / len(some)
+        yield Word("".join(character for character, _, _ in some), sure, max(0.0, start), min(1.0, end))
 
 
-def _half_pitch(columns: Sequence[int]) -> float:
-    """Half of the distance from one character to the next, in columns."""
+def _parted(read: Sequence[_Read], far: float) -> Iterator[list[_Read]]:
+    """The characters of each word: what is between spaces, and not ``far`` apart."""
+    word: list[_Read] = []
+    for one in read:
+        is_space = one[0].isspace()
+        if word and (is_space or one[1] - word[-1][1] > far):
+            yield word
+            word = []
+        if not is_space:
+            word.append(one)
+    if word:
+        yield word
+
+
+def _pitch(columns: Sequence[int]) -> float:
+    """The distance from one character to the next, in columns."""
     steps = [after - before for before, after in itertools.pairwise(columns)]
-    return float(np.median(steps)) / 2 if steps else 2.0
+    return float(np.median(steps)) if steps else 4.0
 
 
 def _mean(words: Sequence[Word]) -> float:

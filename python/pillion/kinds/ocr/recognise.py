@@ -233,7 +233,8 @@ def _slip(
         if text.confidence >= _CLEAN or recognisers.languages_to_try(text):
             return _NotSure(None, is_page=True)
         known += known_in(gray, found.regions[_SAMPLE:], recognisers.read)
-        slip = _result_of(recognise_level_print(found, known, ppocr.loaded()), picture, picture, None)
+        page = recognise_level_print(found, known, ppocr.loaded(), is_latin=True)
+        slip = _result_of(page, picture, picture, None)
     return slip if (slip.pages[0].confidence or 0.0) >= _SURE_SLIP else _NotSure(slip)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ class Shown(Enum):
     SLIP = "slip"
     PAGE = "page"
     SCENE = "scene"
-    """Of a photograph: signs are level by chance, so fewer rows of cells than a table has are none."""
+    """Of a photograph: signs are level by chance, so rows are none where there are fewer than a table has."""
 
 
 def in_rows(texts: Sequence[RegionText], shown: Shown) -> list[Row]:
@@ -223,11 +224,13 @@ def _are_rows(rows: Sequence[Sequence[_Placed]], shown: Shown) -> list[bool]:
     several = [number for number, row in enumerate(rows) if len(row) > 1 and _is_level(row)]
     columns = _columns([rows[number] for number in several])
     across = {number for number in several if any(_meet(gap, one) for gap in _gaps(rows[number]) for one in columns)}
+    bands = _bands([number for number in several if number not in across], rows)
+    shown_in = [2 * sum(_shows_cells(rows[number]) for number in band) >= len(band) for band in bands]
+    is_table = [len(band) >= _TABLE_ROWS for band in bands]
+    may_be_few = shown is not Shown.SCENE or any(map(operator.and_, shown_in, is_table))
     found = [False] * len(rows)
-    for band in _bands([number for number in several if number not in across], rows):
-        is_table = len(band) >= _TABLE_ROWS
-        shows = 2 * sum(_shows_cells(rows[number]) for number in band) >= len(band)
-        if (shows or (shown is Shown.SLIP and not is_table)) and (is_table or shown is not Shown.SCENE):
+    for band, shows, several_rows in zip(bands, shown_in, is_table, strict=True):
+        if (several_rows or may_be_few) and (shows or (shown is Shown.SLIP and not several_rows)):
             for number in band:
                 found[number] = True
     return found
