@@ -123,6 +123,19 @@ def test_a_schema_that_is_no_text(made: Path, library: Path) -> None:
     _brought_back(made, before)
 
 
+def test_a_folder_in_place_of_the_catalog(made: Path, library: Path) -> None:
+    before = _sidecars(library)
+    (library / "catalog.sqlite").unlink()
+    (library / "catalog.sqlite").mkdir()
+    (library / "catalog.sqlite" / "mine.txt").write_text("of the user")
+    said = _run("verify", "--library", library)
+    assert (said.exit_code, "is a folder" in said.output, "pillion reconcile" in said.output) == (1, True, True)
+    _every_command(made)
+    (library / "catalog.sqlite").rename(made / "away")
+    _brought_back(made, before)
+    assert (made / "away" / "mine.txt").read_text() == "of the user"
+
+
 def test_the_log_deleted(made: Path, library: Path) -> None:
     before = _sidecars(library)
     connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)

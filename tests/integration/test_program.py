@@ -104,6 +104,13 @@ def test_a_reader_that_has_seen_enough_is_no_error(command: str, tmp_path: Path,
     process.stderr.close()
 
 
+@pytest.mark.parametrize("asked", ["--help", "--version", "index --help", "formats"])
+def test_a_full_disk_under_what_is_printed_is_one_sentence(asked: str) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, *asked.split()], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "pillion: disk_full: No space is left; free some and run again.\n")
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_files_are_no_error(closed: str, tmp_path: Path, folder: Path) -> None:
     library = tmp_path / "library"

@@ -298,6 +298,8 @@ class Database:
             )
         if self.is_read_only and name.startswith("SQLITE_READONLY"):
             return LibraryError(f"The library {self.path.parent} is read-only: it can be read, but not changed.")
+        if self.path.is_dir():
+            return CatalogError(f"The catalog {self.path} is a folder: move that away, and {self.hint}.")
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
             return CatalogError(
                 f"Cannot write {self.path}: check that the folder is there and that you may write to it."

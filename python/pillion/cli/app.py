@@ -136,12 +136,17 @@ class Program(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except (PillionError, OSError) as raised:
-            error = full_disk(raised) if isinstance(raised, OSError) and is_full(raised) else raised
             logs.note_error(raised)
-            error_class = f"{error.error_class}: " if isinstance(error, ItemError) else ""
-            warn(f"pillion: {error_class}{quoted(_sentence(error))}")
-            failed = error.exit_code if isinstance(error, PillionError) else 1
+            warn(_line(raised))
+            failed = raised.exit_code if isinstance(raised, PillionError) else 1
             ctx.exit(2 if ctx.meta.get(FINDS) else failed)
+
+
+def _line(raised: PillionError | OSError) -> str:
+    """What is printed of an error that ends a command."""
+    error = full_disk(raised) if isinstance(raised, OSError) and is_full(raised) else raised
+    error_class = f"{error.error_class}: " if isinstance(error, ItemError) else ""
+    return f"pillion: {error_class}{quoted(_sentence(error))}"
 
 
 def _sentence(error: Exception) -> str:
@@ -240,6 +245,10 @@ def _exit_code() -> int:
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED
+    except OSError as error:
+        # Help could not be printed, which is before any command.
+        warn(_line(error))
+        return 1
     return code if isinstance(code, int) else 0
 
 
