@@ -421,6 +421,16 @@ def test_what_stands_in_a_column_of_text_is_read_with_it() -> None:
     assert [one.text.replace("\t", " ") for one in read] == texts
 
 
+def test_what_ends_above_two_columns_is_no_part_of_them() -> None:
+    """As the articles of a web page whose last lines are between the columns below them in place."""
+    first = [line(f"the article on the left {n}", 60, 20 + 30 * n) for n in range(6)]
+    second = [line(f"one across their gutter {n}", 350, 20 + 30 * n) for n in range(4)]
+    left = [line(f"the harbour library opens at {n}", 100, 240 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 240 + 30 * n) for n in range(8)]
+    read, _ = structured([*first, *second, *left, *right], SIZE)
+    assert [one.text for one in read] == [one.text for one in [*first, *second, *left, *right]]
+
+
 @pytest.mark.parametrize("pitch", [30, 90], ids=["close", "far apart"])
 def test_headings_of_two_columns_at_the_same_height_stay_with_them(pitch: int) -> None:
     left = [line(f"the harbour library opens at {n}", 100, 100 + pitch * n) for n in range(8)]

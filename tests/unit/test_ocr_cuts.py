@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pillion.kinds.ocr.evidence import made_whole
+from pillion.kinds.ocr.evidence import made_whole, with_words_in_figures
 from pillion.kinds.ocr.layout import Area, LayoutAnalysis, Piece
 
 NO_RULINGS = np.empty((0, 4))
@@ -64,3 +64,52 @@ def test_what_a_gutter_or_a_ruling_parts_stays_apart() -> None:
 def test_without_pieces_nothing_changes() -> None:
     alone = LayoutAnalysis(1, 26.0, np.array([[100.0, 100, 400, 126]]), (), None)
     assert made_whole(alone, NO_RULINGS) is alone
+
+
+# words that the engine took for small pictures
+
+
+def read_with(figure: Area, *pieces: Area, ink: Area | None = None) -> tuple[list[list[Area]], int]:
+    """The pieces of one line, and how many figures are left. ``ink``: dark beside the figure, too."""
+    gray = np.full((220, 900), 255, np.uint8)
+    for left, top, right, bottom in (figure, *pieces, *([ink] if ink else [])):
+        # Strokes with gaps between, as of letters.
+        for stroke in range(left, right, 6):
+            gray[top:bottom, stroke : min(stroke + 3, right)] = 0
+    line = (min(piece[0] for piece in pieces), 100, max(piece[2] for piece in pieces), 126)
+    parts = tuple(Piece(piece, (98, 128), line, n == 0, n == 0) for n, piece in enumerate(pieces))
+    boxes = np.array([line], np.float64)
+    found = with_words_in_figures(gray, LayoutAnalysis(1, 26.0, boxes, (tuple(map(float, figure)),), (parts,)))
+    return areas(found), len(found.figures)
+
+
+def test_a_word_that_was_taken_for_a_picture_is_read_with_those_on_both_sides() -> None:
+    first, last = (100, 100, 400, 126), (480, 100, 700, 126)
+    assert read_with((390, 96, 470, 120), first, last) == ([[(100, 98, 700, 126)]], 0)
+    # It is a part of the first piece already, which is read as before.
+    assert read_with((200, 104, 230, 120), first, last) == ([[first, last]], 0)
+
+
+def test_a_word_at_the_end_of_a_line_is_read_to_its_last_letter() -> None:
+    assert read_with((404, 100, 460, 122), (100, 100, 400, 126), ink=(461, 100, 488, 122)) == (
+        [[(100, 100, 488, 126)]],
+        0,
+    )
+    assert read_with((60, 104, 96, 122), (100, 100, 400, 126)) == ([[(60, 100, 400, 126)]], 0)
+
+
+def test_what_may_be_a_picture_is_not_read() -> None:
+    line, last = (100, 100, 400, 126), (700, 100, 800, 126)
+    # A sign beside a line, what is far from it, a banner, a picture, and what stands between two lines.
+    for figure in (
+        (404, 100, 428, 126),
+        (440, 100, 500, 122),
+        (402, 100, 698, 126),
+        (402, 60, 470, 126),
+        (402, 120, 470, 146),
+    ):
+        assert read_with(figure, line, last) == ([[line, last]], 1)
+
+
+def test_the_rule_above_a_word_is_not_of_its_line() -> None:
+    assert read_with((404, 80, 480, 126), (100, 100, 400, 126)) == ([[(100, 98, 480, 126)]], 0)

@@ -102,7 +102,7 @@ def test_a_slip_is_sought_and_laid_out_as_a_page_only_where_that_may_be_better(
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
     monkeypatch.setattr(steps, "level_print", lambda picture, regions: print_of)
     monkeypatch.setattr(steps, "known_in", lambda gray, regions, read: [(Word("Total", known, 0.0, 1.0),)])
-    monkeypatch.setattr(steps, "recognise_level_print", lambda *_: RecognisedPage(lines(100, next(readings))))
+    monkeypatch.setattr(steps, "recognise_level_print", lambda *_, **__: RecognisedPage(lines(100, next(readings))))
     monkeypatch.setattr(steps, "recognise_page", recognise_page)
     found = steps._recognise_image(SLIP, recognisers, "auto")
     assert (found.engine == "rapidocr") == taken

@@ -13,11 +13,11 @@ All is in pixels of the upright, level picture; boxes have shape (n, 4).
 
 from __future__ import annotations
 
-import enum
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from pillion import _core
@@ -30,8 +30,11 @@ from pillion.kinds.ocr.layout import (
     Mask,
     Piece,
     Print,
+    Square,
+    ink_level,
     inside,
     line_of,
+    square_at,
     touch,
     with_lines,
 )
@@ -123,12 +126,18 @@ _TALL = 2.0
 """... which is less than so many times as high: it may have tall letters."""
 _WITHIN_WORD = 0.35
 """Parts that are nearer are read as one: a word may be cut there."""
+_SPACES = 1.0
+"""A small picture between two pieces of a line, so many heights from each, is a word of it; ..."""
+_LONG = 8.0
+"""... less wide than so many, as headings are drawn, too; ..."""
+_WIDE = 1.3
+"""... and at an end of a line so many times as wide as high, as signs stand there."""
 
 
 def whole_lines(gray: Gray, analysis: LayoutAnalysis) -> tuple[Rulings, LayoutAnalysis]:
     """The rulings of a picture, and the analysis of it with lines in one that the engine cut where no ruling is."""
     found = rulings(gray, analysis.height)
-    return found, made_whole(analysis, found.down)
+    return found, made_whole(with_words_in_figures(gray, analysis), found.down)
 
 
 def made_whole(analysis: LayoutAnalysis, down: Boxes) -> LayoutAnalysis:
@@ -160,6 +169,50 @@ def made_whole(analysis: LayoutAnalysis, down: Boxes) -> LayoutAnalysis:
         whole = number != first
         lines.append(line_of(pieces, paragraph=pieces[0].starts_paragraph) if whole else (box, tuple(pieces)))
     return with_lines(analysis, lines)
+
+
+def with_words_in_figures(gray: Gray, analysis: LayoutAnalysis) -> LayoutAnalysis:
+    """The analysis with the print in lines that the engine took for small pictures: it is read with these lines."""
+    if analysis.pieces is None or not analysis.figures:
+        return analysis
+    lines = list(zip(analysis.boxes.tolist(), analysis.pieces, strict=True))
+    figures = []
+    for figure in analysis.figures:
+        number, (first, end) = _pieces_beside(figure, analysis.boxes, [pieces for _, pieces in lines])
+        if first == end:
+            figures.append(figure)
+            continue
+        pieces = lines[number][1]
+        whole = reduce(_as_one, pieces[first:end])
+        left, top, right, bottom = map(round, figure)
+        # It may have rules above and below.
+        high = max(top, whole.rows[0]), min(bottom, whole.rows[1])
+        whole = _as_one(whole, replace(whole, area=_with_its_ends(gray, [left, high[0], right, high[1]])))
+        joined = (*pieces[:first], whole, *pieces[end:])
+        lines[number] = line_of(joined, paragraph=pieces[0].starts_paragraph)
+    if len(figures) == len(analysis.figures):
+        return analysis
+    return replace(with_lines(analysis, lines), figures=tuple(figures))
+
+
+def _pieces_beside(figure: Box, lines: Boxes, pieces: Sequence[Sequence[Piece]]) -> tuple[int, tuple[int, int]]:
+    """The number of the line that a figure is part of, and which of its pieces are beside it; (0, (0, 0)): of none."""
+    left, top, right, bottom = figure
+    heights = lines[:, 3] - lines[:, 1]
+    shared = np.minimum(lines[:, 3], bottom) - np.maximum(lines[:, 1], top)
+    level = (shared > _SHARED * np.minimum(heights, bottom - top)) & (bottom - top < _TALL * heights)
+    level &= right - left < _LONG * heights
+    for number in np.flatnonzero(level).tolist():
+        near, far = _LESS_THAN_SPACE * heights[number], _SPACES * heights[number]
+        areas = [piece.area for piece in pieces[number]]
+        before = [count for count, area in enumerate(areas) if area[0] < left <= area[2] + far]
+        after = [count for count, area in enumerate(areas) if area[0] - far <= right < area[2]]
+        if before and after:
+            return number, (min(before[0], after[0]), max(before[-1], after[-1]) + 1)
+        ends = [*(n for n in before if left <= areas[n][2] + near), *(n for n in after if areas[n][0] - near <= right)]
+        if ends and right - left > _WIDE * (bottom - top):
+            return number, (ends[0], ends[-1] + 1)
+    return 0, (0, 0)
 
 
 def _goes_on_in(lines: Boxes, are_read: Sequence[bool], down: Boxes) -> dict[int, int]:
@@ -595,37 +648,9 @@ _LONGEST = 3
 _WORDS = 3
 """... in so many words, ..."""
 _SURE = 90.0
-"""... less sure than this; and ..."""
-_AS_WIDE = 0.75
-"""... its shorter side is such a part of the longer one at least."""
-_LEAST = 8
-"""Smaller squares, in pixels, cannot be told from letters."""
-_SIDE = 0.3
-"""Each side of a frame is a line in such an outer part of the square, ..."""
-_STRAIGHT = 0.85
-"""... dark along so much of it; ..."""
-_CLEAR = 0.02
-"""... at most so much of what is within is dark."""
-_DARK = 0.95
-"""A full one is dark so far within."""
-_CORNER = 0.15
-_IN_CORNER = 0.5
-"""So is most of its corners, of such a part of its sides: a round bullet has none."""
+"""... less sure than this."""
 _FROM_GROUND = 40.0
 """Where the darkest is less far from the ground, nothing is said of squares."""
-
-
-def ink_level(gray: Gray, least: float) -> float | None:
-    """The gray between the ground and the darkest hundredth; None where these are less than ``least`` apart."""
-    ground, darkest = float(np.median(gray)), float(np.percentile(gray, 1))
-    return None if ground - darkest < least else (ground + darkest) / 2
-
-
-class Square(enum.Enum):
-    """What a square of a picture holds."""
-
-    EMPTY = enum.auto()
-    FULL = enum.auto()
 
 
 def with_squares(gray: Gray, text: RecognisedText) -> RecognisedText:
@@ -660,7 +685,7 @@ def _squares(gray: Gray, words: Sequence[RecognisedWord], first: int, level: flo
         some = words[first : first + count]
         if not _may_be(some):
             return
-        square = _square_at(gray, around_words(some), level)
+        square = square_at(gray, around_words(some), level)
         if square is not None:
             yield count, square
 
@@ -674,29 +699,3 @@ def around_words(words: Sequence[RecognisedWord]) -> Box:
     """The box around words, one or more."""
     lefts, tops, rights, bottoms = zip(*(word.box for word in words), strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
-
-
-def _square_at(gray: Gray, box: Box, level: float) -> Square | None:
-    left, top, right, bottom = (round(side) for side in box)
-    wide, high = right - left, bottom - top
-    if min(wide, high) < max(_LEAST, _AS_WIDE * max(wide, high)):
-        return None
-    dark = gray[max(0, top) : bottom, max(0, left) : right] < level
-    if dark.shape != (high, wide):
-        return None
-    edge = max(2, round(_SIDE * min(wide, high)))
-    within = float(dark[edge:-edge, edge:-edge].mean())
-    if _CLEAR < within < _DARK:
-        return None
-    sides = (dark[:edge], dark[-edge:], dark[:, :edge].T, dark[:, -edge:].T)
-    if any(float(side.mean(axis=1).max()) < _STRAIGHT for side in sides):
-        return None
-    if within <= _CLEAR:
-        return Square.EMPTY
-    corner = max(1, round(_CORNER * min(wide, high)))
-    corners = (
-        dark[rows, columns]
-        for rows in (np.s_[:corner], np.s_[-corner:])
-        for columns in (np.s_[:corner], np.s_[-corner:])
-    )
-    return Square.FULL if all(part.mean() > _IN_CORNER for part in corners) else None

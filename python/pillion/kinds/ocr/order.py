@@ -12,7 +12,7 @@ import math
 import statistics
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
@@ -442,16 +442,39 @@ def _are_two_columns(sides: Sequence[_Sides]) -> bool:
     return min(count, len(sides) - count) >= _FULL_LINES and sum(is_left[:count]) >= _NEARLY_ALL * count
 
 
+def _hold_columns(sides: Sequence[_Sides]) -> bool:
+    """Whether there is running text of two columns among some lines."""
+    return _are_two_columns([both for both in sides if any(side is not None and is_full(side) for side in both)])
+
+
 def _without_ends(sides: dict[int, _Sides], *, is_foot: bool, far: float) -> dict[int, _Sides]:
-    """Those that are in a column, without the rows below or above: feet, heads, and tables across the page."""
+    """Those that are in a column, without the rows below or above: feet, heads, and tables across the page; and
+    without what is below or above a wider space, if none of it is text of a column.
+    """
     while True:
         boxes = {place: _around(both) for place, both in sides.items()}
         last = max(boxes.values(), key=lambda box: box[3] if is_foot else -box[1])
         row = [both for place, both in sides.items() if _are_level(boxes[place], last)]
         rest = {place: both for place, both in sides.items() if not _are_level(boxes[place], last)}
         if not rest or not _is_in_no_column(row, [*rest.values()], far):
-            return sides
+            apart = _apart_at_end(boxes, is_foot=is_foot, far=far)
+            rest = {place: both for place, both in sides.items() if place not in apart}
+            others = [sides[place] for place in apart]
+            if not _hold_columns([*rest.values()]) or _has_text_of(others, [*rest.values()]):
+                return sides
         sides = rest
+
+
+def _apart_at_end(boxes: Mapping[int, Box], *, is_foot: bool, far: float) -> set[int]:
+    """The places of those below, or above, the first space that is wider than this."""
+    places = sorted(boxes, key=lambda place: -boxes[place][3] if is_foot else boxes[place][1])
+    edge = boxes[places[0]][1 if is_foot else 3]
+    for number, place in enumerate(places):
+        _, top, _, bottom = boxes[place]
+        if (edge - bottom if is_foot else top - edge) > far:
+            return set(places[:number])
+        edge = min(edge, top) if is_foot else max(edge, bottom)
+    return set(places)
 
 
 def _is_in_no_column(row: Sequence[_Sides], rest: Sequence[_Sides], far: float) -> bool:
@@ -459,14 +482,18 @@ def _is_in_no_column(row: Sequence[_Sides], rest: Sequence[_Sides], far: float) 
     both sides.
     """
     has = [any(both[side] is not None for both in row) for side in (0, 1)]
-    has_text = any(
-        _is_text_of(side, [both[number] for both in rest]) for number, side in enumerate(zip(*row, strict=True))
-    )
+    has_text = _has_text_of(row, rest)
     if all(has) != has_text:
         return all(has)
     own = around([_around(both) for both in row])
     others = [_around(both) for both in rest if all(has) or both[has.index(True)] is not None]
     return all(own[1] - other[3] > far or other[1] - own[3] > far for other in others)
+
+
+def _has_text_of(some: Sequence[_Sides], rest: Sequence[_Sides]) -> bool:
+    """Whether some lines have text of one of the columns that the rest of them make."""
+    sides = enumerate(zip(*some, strict=True))
+    return any(_is_text_of(side, [both[number] for both in rest]) for number, side in sides)
 
 
 def _is_text_of(some: Sequence[Placed | None], column: Sequence[Placed | None]) -> bool:

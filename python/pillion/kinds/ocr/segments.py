@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.evidence import ink_level, lost_print, with_squares
+from pillion.kinds.ocr.evidence import lost_print, with_squares
 from pillion.kinds.ocr.layout import (
     Area,
     Boxes,
@@ -22,6 +22,7 @@ from pillion.kinds.ocr.layout import (
     Piece,
     PreparedImage,
     Print,
+    ink_level,
     inside,
     line_of,
     with_lines,
@@ -538,8 +539,8 @@ def _stands_alone(line: RecognisedLine) -> bool:
     return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
 
 
-def _height(line: RecognisedLine) -> float:
-    return line.box[3] - line.box[1]
+def _height(one: RecognisedLine | RecognisedWord) -> float:
+    return one.box[3] - one.box[1]
 
 
 def _is_scribble(line: RecognisedLine, sure: float, least: float) -> bool:
@@ -575,6 +576,39 @@ def _are_mostly_sure(lines: Sequence[RecognisedLine]) -> bool:
     return of_sure >= _MOSTLY * every
 
 
+_BAR, _CAPITAL = "|", "I"
+_BAR_OF_WORD = re.compile(r"\|(?=['’](?:m|d|ve|ll)\b)")
+_PROSE = re.compile(r"[a-z]{2,}[.,;:]?")
+_LEAST_PROSE = 2
+"""Capitals are looked for in lines with so many words of prose, ..."""
+_BEFORE = re.compile(r"[A-Za-z]+|.*[.,:;)]")
+_AFTER = re.compile(r"[A-Za-z]+[.,;:]?")
+"""... between such words, ..."""
+_AS_HIGH_AS_CAPITALS = re.compile(r"(?=.*[A-Z0-9bdfhklt])[A-PR-Za-fhik-or-xz0-9.:]+")
+_HIGHER = 1.12
+"""... where they are not so many times as high as words with capitals and nothing below the line: a bar goes below."""
+
+
+def with_capitals(text: RecognisedText) -> RecognisedText:
+    """The text with what was read as a bar among words, but is no higher than a capital letter, as ``I``."""
+    return replace(text, lines=tuple(map(_with_capitals, text.lines)))
+
+
+def _with_capitals(line: RecognisedLine) -> RecognisedLine:
+    said = [word.text for word in line.words]
+    if all(_BAR not in text for text in said) or sum(map(bool, map(_PROSE.fullmatch, said))) < _LEAST_PROSE:
+        return line
+    heights = [_height(word) for word in line.words if _AS_HIGH_AS_CAPITALS.fullmatch(word.text)]
+    highest = _HIGHER * statistics.median(heights) if heights else 0.0
+    words = [replace(word, text=_BAR_OF_WORD.sub(_CAPITAL, word.text)) for word in line.words]
+    for number, word in enumerate(line.words):
+        before, after = said[max(0, number - 1) : number], said[number + 1 : number + 2]
+        between = all(map(_BEFORE.fullmatch, before)) and all(map(_AFTER.fullmatch, after))
+        if word.text == _BAR and between and _height(word) <= highest:
+            words[number] = replace(word, text=_CAPITAL)
+    return replace(line, words=tuple(words))
+
+
 # which reading of an area ---------------------------------------------------------------------------------------------
 
 _LESS_SURE = 2.0
@@ -591,7 +625,8 @@ def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
     """The segments in reading order, where areas were read twice with the reading that makes more sense; and boxes of
     the print that is on none of these words, in the picture in which it was seen.
     """
-    read = [(segment, with_squares(segment.gray, text)) for segment, text in sorted(read, key=lambda one: one[0].place)]
+    read = sorted(read, key=lambda one: one[0].place)
+    read = [(segment, with_capitals(with_squares(segment.gray, text))) for segment, text in read]
     kept = [one for one in read if one[0].doubt is None]
     for number, doubt in enumerate(page.doubts):
         again = [one for one in read if one[0].doubt == number]
