@@ -427,6 +427,18 @@ def test_work_tells_of_damaged_sidecars_that_the_index_leaves_out(library: Libra
     assert found(library, "nougat") == ["b.jpg"]
 
 
+def test_a_folder_in_place_of_the_lock_of_the_index_is_mended(library: Library, folder: Path) -> None:
+    add_page(library, folder, "a.jpg", ["marzipan"])
+    assert found(library, "marzipan") == ["a.jpg"]
+    lock = library.root / "search" / "lock"
+    lock.unlink()
+    (lock / "within").mkdir(parents=True)
+    with Library.open(library.root) as again:
+        assert found(again, "marzipan") == ["a.jpg"]
+        assert again.verify() == []
+    assert lock.is_file()
+
+
 def test_an_index_that_may_not_be_read_hides_nothing_else(
     library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

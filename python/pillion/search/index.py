@@ -422,7 +422,9 @@ def locked(root: Path) -> Iterator[None]:
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    if not _is_plain(folder / _LOCK):
+    if (folder / _LOCK).is_dir() and not (folder / _LOCK).is_symlink():
+        shutil.rmtree(folder / _LOCK)
+    elif not _is_plain(folder / _LOCK):
         (folder / _LOCK).unlink(missing_ok=True)
     with exclusive(folder / _LOCK, "indexing"):
         yield
