@@ -158,6 +158,8 @@ def add_nasm(environ: Environment) -> bool:
     """
     if not needs_nasm():
         return True
+    # rav1d's assembly is 5 MB of macros. By default nasm goes over them until no jump gets shorter.
+    environ.setdefault("NASMENV", "-O1")
     nasm = ensure_program("nasm")
     if nasm is not None:
         _prepend_path(environ, nasm.parent)
