@@ -100,8 +100,9 @@ def test_a_word_at_the_end_of_a_line_is_read_to_its_last_letter() -> None:
 
 def test_what_may_be_a_picture_is_not_read() -> None:
     line, last = (100, 100, 400, 126), (700, 100, 800, 126)
-    # A sign beside a line, what is far from it, a banner, a picture, and what stands between two lines.
+    # A sign beside a line, what is far from it, a banner, a picture, a rule, and what stands between two lines.
     for figure in (
+        (404, 110, 560, 113),
         (404, 100, 428, 126),
         (440, 100, 500, 122),
         (402, 100, 698, 126),
@@ -109,6 +110,13 @@ def test_what_may_be_a_picture_is_not_read() -> None:
         (402, 120, 470, 146),
     ):
         assert read_with(figure, line, last) == ([[line, last]], 1)
+
+
+def test_what_is_read_with_another_line_is_not_read_twice() -> None:
+    boxes = np.array([(100, 100, 400, 126), (420, 96, 500, 132)], np.float64)
+    pieces = tuple((Piece(area, (98, 128), area, True, True),) for area in ((100, 100, 400, 126), (420, 96, 500, 132)))
+    analysis = LayoutAnalysis(2, 26.0, boxes, ((404.0, 98.0, 510.0, 134.0),), pieces)
+    assert with_words_in_figures(np.full((220, 900), 255, np.uint8), analysis) is analysis
 
 
 def test_the_rule_above_a_word_is_not_of_its_line() -> None:

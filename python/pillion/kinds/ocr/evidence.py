@@ -129,7 +129,10 @@ _WITHIN_WORD = 0.35
 _SPACES = 1.0
 """A small picture between two pieces of a line, so many heights from each, is a word of it; ..."""
 _LONG = 8.0
-"""... less wide than so many, as headings are drawn, too; ..."""
+_LOW = 0.4
+"""... less wide than so many and higher than so many, as headings and rules are drawn, too; ..."""
+_ON_OTHERS = 0.2
+"""... no more of it is on another line; ..."""
 _WIDE = 1.3
 """... and at an end of a line so many times as wide as high, as signs stand there."""
 
@@ -201,8 +204,12 @@ def _pieces_beside(figure: Box, lines: Boxes, pieces: Sequence[Sequence[Piece]])
     heights = lines[:, 3] - lines[:, 1]
     shared = np.minimum(lines[:, 3], bottom) - np.maximum(lines[:, 1], top)
     level = (shared > _SHARED * np.minimum(heights, bottom - top)) & (bottom - top < _TALL * heights)
-    level &= right - left < _LONG * heights
+    level &= (right - left < _LONG * heights) & (bottom - top > _LOW * heights)
+    across = (np.minimum(lines[:, 2], right) - np.maximum(lines[:, 0], left)).clip(0) * shared.clip(0)
+    others = across > _ON_OTHERS * (right - left) * (bottom - top)
     for number in np.flatnonzero(level).tolist():
+        if others.sum() > others[number]:
+            continue
         near, far = _LESS_THAN_SPACE * heights[number], _SPACES * heights[number]
         areas = [piece.area for piece in pieces[number]]
         before = [count for count, area in enumerate(areas) if area[0] < left <= area[2] + far]
