@@ -146,6 +146,26 @@ def test_where_a_reading_of_calls_is_bad_each_is_read_alone(heard: Heard, recogn
     assert heard.clips == [(3, "en"), (4, "en"), (3, "en")]
 
 
+DOUBTFUL = {"<|la|>": 0.4, "<|de|>": 0.3, "<|en|>": 0.2}
+
+
+def test_windows_tell_the_main_language_where_their_pieces_leave_doubt(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [DOUBTFUL, {"<|de|>": 0.95}]
+    found = recognise((0, 28))
+    assert (found.language, found.language_probability) == ("de", 0.95)
+    assert heard.read_in == {"de"}
+
+
+def test_windows_that_are_less_sure_leave_it_to_their_pieces(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [DOUBTFUL, {"<|de|>": 0.85}]
+    assert recognise((0, 28)).language == "la"
+
+
+def test_windows_are_not_asked_where_the_pieces_leave_no_doubt(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [{"<|en|>": 0.65}, {"<|de|>": 0.95}]
+    assert recognise((0, 28)).language == "en"
+
+
 def test_another_language_needs_to_be_certain(heard: Heard, recognise: Recognise) -> None:
     assert recognise((0, 28), before="de").language == "de"
     heard.likely = [{"<|en|>": 0.95}]

@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 9
+    version = 10
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

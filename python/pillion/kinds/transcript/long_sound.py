@@ -116,7 +116,9 @@ def recognise(
     main, probability = sound.language or "", 1.0
     if sound.language is None:
         encoded = _encoded(loaded, sound, windows, _telling(windows))
-        main, probability = spoken.main_of([piece for one in encoded.values() for part in one.pieces for piece in part])
+        heard = [piece for one in encoded.values() for stretch in one.pieces for piece in stretch]
+        asked = [(Span(0.0, windows[number].seconds), one.part) for number, one in encoded.items()]
+        main, probability = spoken.main_of_sound(loaded, heard, asked)
         if before is not None and probability < _OTHER_LANGUAGE:
             main = before
     found = _read(loaded, sound, windows, encoded, main)

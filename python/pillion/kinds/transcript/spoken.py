@@ -33,6 +33,13 @@ Measured: docs/performance.md.
 _SURE = 0.6
 _UNLIKELY = 0.05
 """Another language counts where its probability is at least the one, and the main one's at most the other."""
+_DOUBTFUL_MAIN = 0.6
+_SURE_OF_ALL = 0.9
+"""Where the main language of the pieces is less likely than the one, that of all the windows counts if it is at least
+as likely as the other. Of a single language the windows are that sure, of several ones they are not.
+
+All measured: docs/performance.md.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,23 @@ def _certain(likely: Mapping[str, float], seconds: float, main: str) -> str | No
         return main
     is_sure = likely[token] >= _SURE and likely.get(main, 0.0) <= _UNLIKELY
     return token if is_sure and seconds >= _LEAST_SECONDS else None
+
+
+def main_of_sound(
+    loaded: WhisperModel, pieces: Sequence[Piece], windows: Sequence[tuple[Span, NDArray[np.floating[Any]]]]
+) -> tuple[str, float]:
+    """The main language of a sound and its probability; ``windows``: what the encoder made of those the pieces are in.
+
+    A few seconds are little to tell a language by, and a slip in one piece would read the whole sound in a language
+    that nobody speaks. So where the pieces leave doubt, the windows are asked as a whole.
+    """
+    main, probability = main_of(pieces)
+    if probability >= _DOUBTFUL_MAIN:
+        return main, probability
+    guesses = loaded.model.detect_language(readings.storage(np.stack([part for _, part in windows])))
+    wholes = [Piece(span, likelihoods(guess)) for (span, _), guess in zip(windows, guesses, strict=True)]
+    whole, sure = main_of(wholes)
+    return (whole, sure) if sure >= _SURE_OF_ALL else (main, probability)
 
 
 def main_of(pieces: Sequence[Piece]) -> tuple[str, float]:
