@@ -144,6 +144,27 @@ def test_what_looks_like_markdown_is_text() -> None:
     assert markdown(result(line(word("#", 5), word("1", 30)))) == "\\# 1\n"
 
 
+def row(text: str, right: float, top: float, *, starts: bool = False) -> OcrLine:
+    return OcrLine(text=text, box=(10.0, top, right, top + 12), paragraph=starts)
+
+
+def test_lines_that_end_early_stay_lines() -> None:
+    """An address: "Norden" would have fitted beside each. Prose: no first word of a line fits beside the last one."""
+    address = row("Ada Brandt", 60, 10, starts=True), row("Old Harbour Street 17", 120, 24), row("Norden", 45, 38)
+    assert markdown(result(*address)) == "Ada Brandt\\\nOld Harbour Street 17\\\nNorden\n"
+    prose = (
+        row("The library of the harbour opens", 190, 10, starts=True),
+        row("every day at nine, and closes at", 186, 24),
+        row("six. It has no stairs", 120, 38),
+    )
+    assert markdown(result(*prose)) == f"{' '.join(line.text for line in prose)}\n"
+    # Of a paragraph whose end was not seen, the line before the next one is its last.
+    after = row("Captains wrote them here, and also", 190, 52), row("on their way to the town of Norden", 190, 66)
+    assert markdown(result(*prose, *after)).count("\\\n") == 1
+    turned = result(*address, rotation=90)
+    assert markdown(turned) == "Ada Brandt Old Harbour Street 17 Norden\n"
+
+
 def test_each_block_is_an_area_and_a_figure_a_photograph() -> None:
     found = [kind for kind, _, _ in classes(hocr(of_article(), "a")) if kind in ("ocr_carea", "ocr_photo")]
     area = "ocr_carea"

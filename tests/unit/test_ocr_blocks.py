@@ -94,7 +94,60 @@ def test_rows_of_a_table_have_tabs() -> None:
     assert blocks[1].rows[0] == ("Garden chairs", "4", "358.00")
 
 
-@pytest.mark.parametrize("marks", ["e¢e•", ["1.", "2.", "3.", "(4)"]])
+def test_cells_are_in_the_columns_where_they_stand() -> None:
+    """A row without one of them has it empty; a head over two columns is in the one that most of it is over."""
+    rows = [
+        "Goods              pieces and price",
+        "Garden chairs      4         358.00",
+        "Watering can                  29.90",
+        "Seed potatoes     25               ",
+    ]
+    tabbed, blocks = structured([*PROSE, *(line(row, 100, 600 + 30 * n) for n, row in enumerate(rows))], SIZE)
+    assert blocks[1].rows == (
+        ("Goods", "", "pieces and price"),
+        ("Garden chairs", "4", "358.00"),
+        ("Watering can", "", "29.90"),
+        ("Seed potatoes", "25", ""),
+    )
+    assert tabbed[-2].text == "Watering can\t29.90"
+
+
+def test_rows_of_three_cells_may_be_far_apart() -> None:
+    three = [
+        line(row, 100, 600 + 100 * n) for n, row in enumerate(("Bread      4      2.10", "Jelly      2      9.90"))
+    ]
+    assert types(structured([*PROSE, *three], SIZE)[1]) == ["text", "table"]
+    two = [line(row, 100, 600 + 100 * n) for n, row in enumerate(("Bread      4", "Jelly      2", "Honey      3"))]
+    assert "table" not in types(structured([*PROSE, *two], SIZE)[1])
+
+
+def test_items_close_to_each_other_are_blocks_of_their_own() -> None:
+    said = ["This is what they bring:", "• quince jelly", "• bread and butter", "from the harbour"]
+    _, blocks = structured([line(text, 100, 100 + 30 * n) for n, text in enumerate(said)], SIZE)
+    assert [(block.type.value, block.lines) for block in blocks] == [("text", (0,)), ("list", (1,)), ("list", (2, 3))]
+    said = ["Captains are told:", "1. to write letters", "every day", "2. to read them"]
+    _, blocks = structured([line(text, 100, 100 + 30 * n) for n, text in enumerate(said)], SIZE)
+    assert [(block.type.value, block.lines) for block in blocks] == [("text", (0,)), ("list", (1, 2)), ("list", (3,))]
+    # A number at the beginning of a line that none goes on from is of its sentence.
+    said = ["They met in the year of 18", "07. Nobody knows where it", "was that they were seen"]
+    _, blocks = structured([line(text, 100, 100 + 30 * n) for n, text in enumerate(said)], SIZE)
+    assert types(blocks) == ["text"]
+
+
+def test_the_heads_of_a_section_and_of_its_first_part_are_two() -> None:
+    heads = [line("3.8. The harbour", 100, 100, height=30), line("3.8.1. Purpose", 100, 140, height=30)]
+    _, blocks = structured([*heads, *PROSE], SIZE)
+    assert types(blocks) == ["heading", "heading", "text"]
+
+
+def test_numbers_of_sections_come_before_their_titles_where_the_engine_read_them_as_a_column() -> None:
+    numbers = [line(f"4.{n + 1}", 60, 300 + 40 * n) for n in range(4)]
+    titles = [line(text, 130, 300 + 40 * n) for n, text in enumerate(("The harbour", "Boats", "Sails", "Ropes"))]
+    rows, _ = structured([*numbers, *titles], SIZE)
+    assert [one.text for one in rows] == ["4.1\tThe harbour", "4.2\tBoats", "4.3\tSails", "4.4\tRopes"]
+
+
+@pytest.mark.parametrize("marks", ["e¢e•", ["e¢", "•", "«»"], ["1.", "2.", "3.", "(4)"]])
 def test_items_with_wide_gaps_after_their_marks_are_a_list(marks: str | list[str]) -> None:
     """Bullets are read as letters or signs."""
     items = [line(f"{mark}     learning plan {n}", 100, 600 + 30 * n) for n, mark in enumerate(marks)]

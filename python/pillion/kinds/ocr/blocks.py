@@ -31,11 +31,16 @@ from pillion.kinds.ocr.result import Block, BlockType, Box, Direction, OcrLine, 
 
 _TABLE_ROWS = 3
 _WIDE_ROWS = 2
+_WIDE_CELLS = 3
 """A table has three rows; of three cells and more, two."""
 _ALIGNED = 0.6
-"""The share of a row's cells that begin, end or have their middle where cells of the row before do."""
 _NEAR = 0.8
+"""The share of a row's cells that begin, end or have their middle where cells of the row before do, ..."""
+_ROWS_BEFORE = 3
+"""... or where those of one of so many rows before it do: each may have cells that others lack."""
 _ROW_PITCH = 3.5
+_WIDE_PITCH = 6.0
+"""Rows are less than so many heights apart; of three cells and more, each where one of the row before is, so many."""
 _LARGE = 1.25
 _LARGE_LETTERS = 1.15
 """A heading is so many times higher than most lines of the page, and its letters so many times larger."""
@@ -88,11 +93,12 @@ def structured(
     heights, letters = [place.height for place in read], [_letter_size(place) for place in read]
     body = _Type(_usual(heights, lines), _usual(letters, lines))
     bottom = size[rotation % 180 == 0]
+    items = _items(lines, boxes)
     parts: list[tuple[BlockType, range, int]] = []
     number = 0
     while number < len(lines):
         count = _table(cells, boxes, number)
-        end = number + count if count else _end_of_block(lines, boxes, cells, number)
+        end = number + count if count else _end_of_block(lines, boxes, cells, items, number)
         if count and _are_items(cells[number:end]):
             kind, count = BlockType.LIST, 0
         elif count:
@@ -105,13 +111,13 @@ def structured(
         number = end
     outer = around_each([lines[part.start : part.stop] for _, part, _ in parts])
     found = [
-        Block(type=kind, box=box, lines=tuple(part), rows=tuple(_texts(cells[row]) for row in part) if count else ())
+        Block(type=kind, box=box, lines=tuple(part), rows=_in_columns(cells[part.start : part.stop]) if count else ())
         for (kind, part, count), box in zip(parts, outer, strict=True)
     ]
     tabbed = list(lines)
     for block in found:
         for place, row in zip(block.lines, block.rows, strict=False):
-            tabbed[place] = replace(lines[place], text="\t".join(row), paragraph=place == block.lines[0])
+            tabbed[place] = replace(lines[place], text="\t".join(filter(None, row)), paragraph=place == block.lines[0])
     return tuple(tabbed), tuple(_with_figures(_with_lists(found, lines), _real(figures, boxes, size)))
 
 
@@ -130,7 +136,7 @@ _LABEL_WORDS = 7.0
 _SHORT_WORDS = 5.0
 _CELL_WORDS = 3.0
 _CELL_WIDTH = 10.0
-_MARK = re.compile(r"[\[({|]?\d{1,3}[\])}|.:]{1,2}|\d{1,3}[.)]|\(?[a-zA-Z][.)]|[^\d\s]")
+_MARK = re.compile(r"[\[({|]?\d{1,3}[\])}|.:]{1,2}|\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2}){1,3}\.?|\(?[a-zA-Z][.)]|[^\d\s]")
 _MARK_GAP = 4.0
 """A mark stands before its item by less than so many heights."""
 _NEARLY_ALL = 0.9
@@ -344,16 +350,23 @@ def _table(cells: Sequence[Sequence[Cell]], boxes: Sequence[Box], first: int) ->
     end = first + 1
     while end < len(cells) and len(cells[end]) > 1:
         above, below = boxes[end - 1], boxes[end]
+        if not 0 < below[1] - above[1] < _WIDE_PITCH * max(above[3] - above[1], 1.0):
+            break
         height = max(above[3] - above[1], 1.0)
-        if not 0 < below[1] - above[1] < _ROW_PITCH * height or not _aligned(cells[end - 1], cells[end], height):
+        before = cells[max(first, end - _ROWS_BEFORE) : end]
+        if not any(_aligned(row, cells[end], height) for row in before):
+            break
+        far = below[1] - above[1] >= _ROW_PITCH * height
+        if far and not _aligned(cells[end - 1], cells[end], height, all_of=_WIDE_CELLS):
             break
         end += 1
     rows = end - first
-    wide = sum(len(row) > 2 for row in cells[first:end])
+    wide = sum(len(row) >= _WIDE_CELLS for row in cells[first:end])
     return rows if rows >= _TABLE_ROWS or (rows >= _WIDE_ROWS and wide == rows) else 0
 
 
-def _aligned(above: Sequence[Cell], below: Sequence[Cell], height: float) -> bool:
+def _aligned(above: Sequence[Cell], below: Sequence[Cell], height: float, *, all_of: int = 0) -> bool:
+    """Whether cells of two rows are at the same places: most of them, or ``all_of`` so many and more."""
     near = _NEAR * height
     met = sum(
         any(
@@ -364,6 +377,8 @@ def _aligned(above: Sequence[Cell], below: Sequence[Cell], height: float) -> boo
         )
         for one in below
     )
+    if all_of:
+        return met == len(below) == len(above) >= all_of
     return met >= _ALIGNED * min(len(above), len(below)) and met >= 2
 
 
@@ -371,8 +386,38 @@ def _are_items(rows: Sequence[Sequence[Cell]]) -> bool:
     """Whether each row is a mark and words: a bullet, read as any character, or a number with a point or bracket."""
     marks = [" ".join(word.text for word in row[0][2]) for row in rows if len(row) == 2]
     return len(marks) == len(rows) and all(
-        (len(mark) == 1 and not mark.isdigit()) or _NUMBER.match(mark) for mark in marks
+        (len(mark) == 1 and not mark.isdigit()) or (len(mark) == 2 and not mark.isalnum()) or _NUMBER.match(mark)
+        for mark in marks
     )
+
+
+def _in_columns(rows: Sequence[Sequence[Cell]]) -> tuple[tuple[str, ...], ...]:
+    """The texts of a table's cells, each in the column where it stands, empty where a row has none.
+
+    A cell over several columns is in the one that most of it is over. Where two cells of a row would be in one column,
+    the rows stay as they are.
+    """
+    columns: list[tuple[float, float]] = []
+    for cell in sorted(itertools.chain.from_iterable(rows), key=lambda cell: cell[1] - cell[0]):
+        met = [column for column in columns if _shared(cell, column) > 0]
+        lefts, rights = zip((cell[0], cell[1]), *met, strict=True)
+        wider = min(lefts), max(rights)
+        if len(met) <= 1 and not any(_shared(wider, other) > 0 for other in columns if other not in met):
+            columns = [column for column in columns if column not in met] + [wider]
+    columns.sort()
+    found = []
+    for row in rows:
+        places = [max(range(len(columns)), key=lambda at: _shared(cell, columns[at])) for cell in row]
+        if len({*places}) < len(row):
+            return tuple(_texts(row) for row in rows)
+        texts = dict(zip(places, _texts(row), strict=True))
+        found.append(tuple(texts.get(at, "") for at in range(len(columns))))
+    return tuple(found)
+
+
+def _shared(one: tuple[float, float] | Cell, two: tuple[float, float]) -> float:
+    """How wide two spans are together; below 0 how far apart."""
+    return min(one[1], two[1]) - max(one[0], two[0])
 
 
 def _texts(row: Sequence[Cell]) -> tuple[str, ...]:
@@ -381,14 +426,46 @@ def _texts(row: Sequence[Cell]) -> tuple[str, ...]:
 
 # other blocks ---------------------------------------------------------------------------------------------------------
 
+_PLAIN_BULLETS = frozenset("•◦▪●○■□‣⁃")
+"""No line of running text begins with one of these."""
+_COUNTED = re.compile(r"\(?(\d{1,2}|[a-z])[.)]\s+\S")
+_SUBSECTION = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+\S")
+_ITEM_LINES = 12
+"""The next item of a list begins within so many lines."""
 
-def _end_of_block(lines: Sequence[OcrLine], boxes: Sequence[Box], cells: Sequence[Sequence[Cell]], first: int) -> int:
+
+def _items(lines: Sequence[OcrLine], boxes: Sequence[Box]) -> set[int]:
+    """The lines that begin an item: with a bullet, or with numbers or letters that count on at the same place.
+
+    Also the head of a section that follows that of the one above it, both with numbers as 3.8 has.
+    """
+    found = {place for place, line in enumerate(lines) if line.text[:1] in _PLAIN_BULLETS and len(line.text) > 1}
+    sections = [_SUBSECTION.match(line.text) is not None for line in lines]
+    found |= {place for place, both in enumerate(itertools.pairwise(sections), 1) if all(both)}
+    counted = [(place, match[1]) for place, line in enumerate(lines) if (match := _COUNTED.match(line.text))]
+    for (place, mark), (after, next_mark) in itertools.combinations(counted, 2):
+        high = boxes[place][3] - boxes[place][1]
+        is_level = abs(boxes[after][0] - boxes[place][0]) < high and boxes[after][1] > boxes[place][1]
+        if is_level and after - place <= _ITEM_LINES and _count(next_mark) == _count(mark) + 1:
+            found.update((place, after))
+    return found
+
+
+def _count(mark: str) -> int:
+    """Of a number or a letter; letters count from 101."""
+    return int(mark) if mark.isdigit() else ord(mark) - ord("a") + 101
+
+
+def _end_of_block(
+    lines: Sequence[OcrLine], boxes: Sequence[Box], cells: Sequence[Sequence[Cell]], items: Container[int], first: int
+) -> int:
     """After the last line of the block of this one: where a paragraph begins, or the page goes on elsewhere."""
     for place in range(first + 1, len(lines)):
         above, below = boxes[place - 1], boxes[place]
         high, low = above[3] - above[1], below[3] - below[1]
         if (
             lines[place].paragraph
+            or place in items
             or below[1] < above[1]
             or below[1] - above[3] > _APART * min(high, low)
             or max(high, low) > _AS_HIGH * min(high, low)

@@ -40,7 +40,8 @@ class Piece:
     """Words of a line that are read together. ``starts_line``: the line begins here, and a paragraph, perhaps.
 
     ``area``: around its ink. ``rows``: above and below what is read, with room for all letters. ``line``: around all
-    pieces of the line. In pixels.
+    pieces of the line. In pixels. ``goes_on``: it is read together with the piece before it, whatever is between.
+    ``has_leader``: its line has one; see leaders.py.
     """
 
     area: Area
@@ -48,6 +49,8 @@ class Piece:
     line: Area
     starts_line: bool
     starts_paragraph: bool
+    goes_on: bool = False
+    has_leader: bool = False
 
     def placed(self, across: float, down: float, left: int = 0, top: int = 0) -> Piece:
         """In a picture so many times as wide and as high, of which a part begins so far from the left and the top."""
@@ -109,16 +112,21 @@ Word = tuple[str, float, Area]
 
 
 def short_runs(pieces: Sequence[Piece]) -> Iterator[list[int]]:
-    """The numbers of short pieces that follow each other in a line, two or more, and no more than a line is long."""
+    """The numbers of short pieces that follow each other in a line, two or more, and no more than a line is long.
+
+    Pieces that go on may be longer, and so may those before them.
+    """
     run: list[int] = []
+    goes_on = [*(piece.goes_on for piece in pieces[1:]), False]
     for number, piece in enumerate(pieces):
         height = piece.rows[1] - piece.rows[0]
         is_short = piece.area[2] - piece.area[0] < _NARROW * height
-        if run and (piece.starts_line or not is_short or len(run) == _MOST_TOGETHER):
+        is_next = piece.goes_on or (is_short and not (run and pieces[run[-1]].goes_on))
+        if run and (piece.starts_line or not is_next or len(run) == _MOST_TOGETHER):
             if len(run) > 1:
                 yield run
             run = []
-        if is_short:
+        if is_short or piece.goes_on or goes_on[number]:
             run.append(number)
     if len(run) > 1:
         yield run
@@ -182,6 +190,55 @@ class Strip:
             x, y = max(0, area[0] - 2) - begin, self.top - top
             found[self.numbers[max(0, place)]].append((text, confidence, (left + x, above + y, right + x, below + y)))
         return found if all(found.values()) else {}
+
+
+# columns of ink -------------------------------------------------------------------------------------------------------
+
+DOTS = 5
+"""A row of dots has so many and more: an ellipsis has three or four."""
+NARROW_COLUMN = 0.25
+"""A dot is no wider and no higher than so many heights of its line."""
+_INK = 0.4
+"""It is darker than the ground by such a share of what is darkest on the line, ..."""
+_CONTRAST = 60
+"""... which is so much darker."""
+_SAMPLE = 5
+
+
+def narrow_columns(
+    gray: Gray, line: Sequence[Piece]
+) -> tuple[Mask, tuple[NDArray[np.intp], NDArray[np.intp]], int, float] | None:
+    """The ink of a line; where its columns with ink begin and end, those beside each other as one; the gray of the
+    ground, and below which ink is. None where not enough of the columns are narrow for a row of dots.
+    """
+    lefts, tops, rights, bottoms = zip(*(piece.area for piece in line), strict=True)
+    height = statistics.median(piece.rows[1] - piece.rows[0] for piece in line)
+    part = gray[max(0, min(tops)) : max(bottoms), max(0, min(lefts)) : max(rights)]
+    if not part.size or part.shape[1] < height:
+        return None
+    ground, darkest = int(np.median(part[::_SAMPLE, ::_SAMPLE])), int(part.min())
+    if ground - darkest < _CONTRAST:
+        return None
+    level = ground - _INK * (ground - darkest)
+    is_ink = part < level
+    edges = np.flatnonzero(np.diff(is_ink.any(axis=0), prepend=False, append=False))
+    firsts, ends = edges[::2], edges[1::2]
+    are_narrow = ends - firsts <= max(2.0, NARROW_COLUMN * height)
+    if len(firsts) <= DOTS or np.convolve(are_narrow, np.ones(DOTS, np.intp), "valid").max() < DOTS:
+        return None
+    return is_ink, (firsts, ends), ground, level
+
+
+def by_line(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+    """The pieces of each line."""
+    starts = [number for number, piece in enumerate(pieces) if piece.starts_line or number == 0]
+    for first, end in itertools.pairwise([*starts, len(pieces)]):
+        yield pieces[first:end]
+
+
+def may_have_leaders(gray: Gray, pieces: Sequence[Piece]) -> bool:
+    """Whether there is a line with enough narrow columns of ink for a row of dots; see leaders.py."""
+    return any(narrow_columns(gray, line) is not None for line in by_line(pieces))
 
 
 # lines of an analysis -------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ class BlockType(Enum):
 class Block:
     """Lines of a page that belong together. ``lines``: their numbers, from 0; none for a figure.
 
-    ``rows``: the texts of a table's cells, for each of its lines.
+    ``rows``: the texts of a table's cells, for each of its lines; empty ones where a line has none in a column.
     """
 
     type: BlockType

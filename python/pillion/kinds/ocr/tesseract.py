@@ -20,15 +20,15 @@ import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import models, program
+from pillion.kinds.ocr import leaders, models, program
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, short_runs
+from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, may_have_leaders, short_runs
 from pillion.kinds.ocr.models import LANGUAGES, language_of
 from pillion.kinds.ocr.order import has_letters_to_left
 from pillion.kinds.ocr.result import Box
@@ -207,7 +207,9 @@ class LibraryRecogniser:
         boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
         pieces = self._pieces() if found and self._model is not None else []
         are_known = len(pieces) == len(found) and 2 * sum(map(bool, pieces)) >= len(found) > 0
-        return LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
+        analysis = LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
+        has_leaders = are_known and may_have_leaders(gray, [piece for line in pieces for piece in line])
+        return leaders.with_numbers(gray, analysis) if has_leaders else analysis
 
     def _pieces(self) -> list[tuple[Piece, ...]]:
         """Those of each line of the page that was laid out."""
@@ -251,7 +253,10 @@ class LibraryRecogniser:
         by_line = self._pieces()
         if not all(by_line):
             return None
-        return _read_by_core(self._model, gray, [piece for pieces in by_line for piece in pieces], until)
+        pieces = [piece for pieces in by_line for piece in pieces]
+        if may_have_leaders(gray, pieces):
+            pieces = [replace(piece, has_leader=True) for piece in pieces]
+        return _read_by_core(self._model, gray, pieces, until)
 
     def _give(self, gray: NDArray[np.uint8], layout: Layout, *, in_grays: bool) -> None:
         """Unless it has the picture: in its grays, or in black and white, which is all that its layout looks at."""
@@ -274,12 +279,14 @@ class LibraryRecogniser:
 def _read_by_core(
     model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece], until: float
 ) -> RecognisedText:
+    parted = leaders.parted(gray, pieces) if any(piece.has_leader for piece in pieces) else None
+    gray, to_read = (gray, pieces) if parted is None else (parted.gray, parted.pieces)
     words: list[list[Word]] = []
-    for some in portions(pieces):
+    for some in portions(to_read):
         words += read_pieces(model, gray, some)
         if time.monotonic() >= until:
             raise _too_long()
-    return _text_of_pieces(pieces, words)
+    return _text_of_pieces(*(parted.with_leaders(words) if parted else (pieces, words)))
 
 
 def _too_long() -> ItemError:

@@ -7,11 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pillion.kinds.ocr.exports.pages import blocks, paragraphs_of
-from pillion.kinds.ocr.order import joined_words
-from pillion.kinds.ocr.result import Block, BlockType, OcrLine, OcrPage, OcrResult
+from pillion.kinds.ocr.order import are_unspaced, joined_words
+from pillion.kinds.ocr.result import Block, BlockType, Direction, OcrLine, OcrPage, OcrResult
 
 _TITLE = 1.3
 """A heading so many times as high as the lowest one is a title."""
+_MOSTLY = 0.5
+_ROOM = 2.0
+"""So many letters' widths stand beside a word that would have fitted."""
 _MARKS = re.compile(r"([\\`*_\[\]<>|])")
 _LINE_START = re.compile(r"^(#{1,6}(?= )|[+-](?= )|\d{1,9}[.)](?= )|>)")
 _BULLET = re.compile(r"^[•◦▪●○■□‣⁃·*–—-]\s+")
@@ -36,7 +39,7 @@ def _page(page: OcrPage) -> Iterator[str]:
             level = "#" if _height(page, block) >= _TITLE * lowest else "##"
             yield f"{level} {_joined([page.lines[number] for number in block.lines])}"
         else:
-            yield from (_paragraph(block, lines) for lines in paragraphs_of(page, block))
+            yield from (_paragraph(page, block, lines) for lines in paragraphs_of(page, block))
 
 
 def _height(page: OcrPage, block: Block) -> float:
@@ -44,8 +47,12 @@ def _height(page: OcrPage, block: Block) -> float:
     return max((box[3] - box[1] for box in boxes), default=0.0)
 
 
-def _paragraph(block: Block, lines: Sequence[OcrLine]) -> str:
-    text = _BREAK.join(_joined(some) for some in _rows_apart(lines))
+def _paragraph(page: OcrPage, block: Block, lines: Sequence[OcrLine]) -> str:
+    apart = list(_rows_apart(lines))
+    if block.type is BlockType.TEXT:
+        parts = [part for some in apart for part in _parted(page, some)]
+        return _BREAK.join(_LINE_START.sub(r"\\\1", _joined(part)) for part in parts)
+    text = _BREAK.join(_joined(some) for some in apart)
     if block.type is BlockType.CAPTION:
         return f"*{text}*"
     if block.type is not BlockType.LIST:
@@ -62,6 +69,35 @@ def _rows_apart(lines: Sequence[OcrLine]) -> Iterator[list[OcrLine]]:
     for is_row, some in itertools.groupby(lines, lambda line: "\t" in line.text):
         together = list(some)
         yield from ([line] for line in together) if is_row else [together]
+
+
+def _parted(page: OcrPage, lines: Sequence[OcrLine]) -> Iterator[Sequence[OcrLine]]:
+    """The lines of a paragraph, parted where one ends before the next one's first word would not have fitted in it.
+
+    Where most do, all are lines by themselves: of an address, a poem or a form, the widest one, too.
+    """
+    ends = [*_early(lines)] if page.direction is Direction.RIGHT and not page.rotation else []
+    if ends and sum(ends) >= _MOSTLY * len(ends):
+        yield from ([line] for line in lines)
+        return
+    first = 0
+    for end in [at for at, is_early in enumerate(ends, 1) if is_early]:
+        yield lines[first:end]
+        first = end
+    yield lines[first:]
+
+
+def _early(lines: Sequence[OcrLine]) -> Iterator[bool]:
+    """Of each line but the last, whether the first word of the next one would have fitted beside it."""
+    right = max((line.box[2] for line in lines if line.box), default=0.0)
+    for line, after in itertools.pairwise(lines):
+        words = line.text, after.text
+        if line.box is None or not all(words) or are_unspaced(words):
+            yield False
+            continue
+        letter = (line.box[2] - line.box[0]) / len(line.text)
+        needed = letter * (len(after.text.split(maxsplit=1)[0]) + _ROOM)
+        yield line.box[2] + needed < right and not _HYPHEN_AT_END.search(line.text)
 
 
 def _joined(lines: Sequence[OcrLine], beginning: re.Pattern[str] | None = None) -> str:
