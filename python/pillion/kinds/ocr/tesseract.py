@@ -207,9 +207,7 @@ class LibraryRecogniser:
         boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
         pieces = self._pieces() if found and self._model is not None else []
         are_known = len(pieces) == len(found) and 2 * sum(map(bool, pieces)) >= len(found) > 0
-        analysis = LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
-        has_leaders = are_known and may_have_leaders(gray, [piece for line in pieces for piece in line])
-        return leaders.with_numbers(gray, analysis) if has_leaders else analysis
+        return LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
 
     def _pieces(self) -> list[tuple[Piece, ...]]:
         """Those of each line of the page that was laid out."""
@@ -634,7 +632,9 @@ class Recognisers:
     def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE) -> LayoutAnalysis | None:
         """See :class:`Recogniser`. Raises ItemError."""
         with self._lent(self.languages) as recogniser:
-            return recogniser.analyse_layout(gray, layout)
+            analysis = recogniser.analyse_layout(gray, layout)
+        pieces = [piece for line in (analysis and analysis.pieces) or () for piece in line]
+        return leaders.with_numbers(gray, analysis) if analysis and may_have_leaders(gray, pieces) else analysis
 
     def recognise(
         self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE, languages: tuple[str, ...] | None = None
