@@ -48,7 +48,7 @@ from pillion.kinds.ocr.segments import (
     PageLines,
     Seen,
     Segment,
-    believable,
+    believed,
     chosen,
     has_word,
     is_read_in_part,
@@ -592,11 +592,10 @@ def recognised_page(
     figures: Sequence[Box] = (),
 ) -> RecognisedPage:
     """The page that the texts of its segments make together, in this order. ``figures``: in pixels of the picture."""
-    most = max(texts, key=score)
+    most, kept = believed(texts)
     rotation = (90 * image.all_turns + most.rotation) % 360
     down = is_in_columns(languages, texts, rotation)
     rotation = (rotation - FROM_THE_LEFT) % 360 if down else rotation
-    kept = believable([line for text in texts for line in text.lines])
     on_side = image.turns == SIDEWAYS_TURNS
     if not any(kept):
         return RecognisedPage(rotation=rotation, on_side=on_side)

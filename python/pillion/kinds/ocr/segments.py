@@ -503,6 +503,11 @@ def has_word(text: RecognisedText) -> bool:
     return any(word.confidence >= WORD_NOISE for line in text.lines for word in line.words)
 
 
+def believed(texts: Sequence[RecognisedText]) -> tuple[RecognisedText, list[bool]]:
+    """The text that most was read of, and which lines of all are :func:`believable`, in order."""
+    return max(texts, key=score), believable([line for text in texts for line in text.lines])
+
+
 def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     """Which lines are text, and not what the engine makes of texture and clutter.
 
