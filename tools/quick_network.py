@@ -17,17 +17,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pillion.kinds.ocr.latin import is_latin
+
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "python" / "pillion" / "kinds" / "ocr" / "PP-OCRv6_rec_tiny_latin.onnx"
 SOURCE = "63e9e23c26f77daf61ade813ad3b3b25283a4ddd229adfe227ff9ad48b68da75"
 """SHA-256 of the model."""
-_RANGES = ((0x21, 0x7E), (0xA1, 0x24F), (0x2010, 0x203A), (0x20A0, 0x20BF), (0x2122, 0x2122))
 _LARGE = 1000
 """Numbers from which weights are stored in 16 bits."""
-
-
-def is_latin(character: str) -> bool:
-    return len(character) == 1 and any(low <= ord(character) <= high for low, high in _RANGES)
 
 
 def made(model: onnx.ModelProto, characters: list[str]) -> bytes:

@@ -443,11 +443,12 @@ def _items(lines: Sequence[OcrLine], boxes: Sequence[Box]) -> set[int]:
     sections = [_SUBSECTION.match(line.text) is not None for line in lines]
     found |= {place for place, both in enumerate(itertools.pairwise(sections), 1) if all(both)}
     counted = [(place, match[1]) for place, line in enumerate(lines) if (match := _COUNTED.match(line.text))]
-    for (place, mark), (after, next_mark) in itertools.combinations(counted, 2):
+    for number, (place, mark) in enumerate(counted):
         high = boxes[place][3] - boxes[place][1]
-        is_level = abs(boxes[after][0] - boxes[place][0]) < high and boxes[after][1] > boxes[place][1]
-        if is_level and after - place <= _ITEM_LINES and _count(next_mark) == _count(mark) + 1:
-            found.update((place, after))
+        for after, next_mark in counted[number + 1 : number + 1 + _ITEM_LINES]:
+            is_level = abs(boxes[after][0] - boxes[place][0]) < high and boxes[after][1] > boxes[place][1]
+            if is_level and after - place <= _ITEM_LINES and _count(next_mark) == _count(mark) + 1:
+                found.update((place, after))
     return found
 
 
