@@ -95,6 +95,21 @@ def test_show_gives_the_text_of_a_text_file(tmp_path: Path) -> None:
     assert about["texts"] == {"text": "a plum jam recipe"}
 
 
+def test_show_names_the_files_of_which_nothing_is_made(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/a.deb").write_bytes(
+        b"!<arch>\ndebian-binary   1410122664  0     0     100644  4         `\n2.0\n"
+    )
+    shutil.copy(tmp_path / "files/a.deb", tmp_path / "files/copy.deb")
+    run("index", tmp_path / "files", "--library", tmp_path / "library")
+    about = run_json("show", tmp_path / "files/a.deb", "--library", tmp_path / "library")
+    assert about["sidecars"] == []
+    assert about["sources"] == [str(tmp_path / "files/a.deb"), str(tmp_path / "files/copy.deb")]
+    shown = run("show", tmp_path / "files/a.deb", "--library", tmp_path / "library").stdout.splitlines()
+    assert shown[-1] == "Nothing is made of it in this library."
+    assert all(f"  {source}" in shown for source in about["sources"])
+
+
 def test_status_failed_work_and_verify(library: Path) -> None:
     status = run_json("status", "--library", library)
     assert (status["files"], status["sidecars"]["thumb"]["pending"]) == (4, 0)
@@ -206,6 +221,15 @@ def test_the_list_of_commands_says_what_their_own_help_says(name: str) -> None:
     for parameter in command.params:
         assert isinstance(parameter, click.Argument | click.Option)
         assert parameter.help
+
+
+@pytest.mark.parametrize("name", ["locations", "peer", "service", "token"])
+def test_the_lists_of_commands_of_a_command_are_whole_sentences(name: str) -> None:
+    group = program.get_command(click.Context(program), name)
+    assert isinstance(group, click.Group)
+    shown = group.get_help(click.Context(group, info_name=name, terminal_width=80))
+    assert all(f"\n  {command} " in shown for command in group.commands)
+    assert "..." not in shown.partition("Commands:")[2]
 
 
 def test_help_lists_every_command_with_its_line() -> None:

@@ -216,3 +216,19 @@ def test_a_file_is_read_where_no_library_knows_it(text_pdf: Path, tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert media.character_error_rate(media.PAGE_TEXT, done.stdout.split("\f")[0]) == 0
     assert json.loads(run("export", text_pdf, "-o", tmp_path / "a.txt", "--now", "--json").stdout)["content"] is None
+
+
+def test_a_library_that_the_environment_names_is_only_looked_at(text_pdf: Path, tmp_path: Path) -> None:
+    with pillion.Library.open(tmp_path / "library"):
+        pass
+    named = {"PILLION_LIBRARY": str(tmp_path / "library")}
+    for more in ((), ("--now",)):
+        done = run("export", text_pdf, *more, env=named)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert media.character_error_rate(media.PAGE_TEXT, done.stdout.split("\f")[0]) == 0
+    missing = run("export", tmp_path / "other.pdf", env=named)
+    assert (missing.returncode, "There is no file" in missing.stderr) == (1, True)
+    given = run("export", text_pdf, "--library", tmp_path / "library")
+    assert (given.returncode, "is not known in the library" in given.stderr) == (2, True)
+    both = run("export", text_pdf, "--library", tmp_path / "library", "--now")
+    assert (both.returncode, "either --library or --now" in both.stderr) == (2, True)

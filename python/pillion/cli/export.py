@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from pillion.cli.options import PATH, default_library, json_option, library_option, ocr_languages, open_library
 from pillion.cli.output import print_json, written_whole
@@ -44,7 +45,7 @@ def export(
 ) -> None:
     """Write a text, hOCR, ALTO, searchable PDF, SRT or WebVTT file.
 
-    From the sidecar if a library knows the file, else from the file itself.
+    From the sidecar if a library knows the file, else from the file itself; with --library only from its sidecar.
     """
     from pillion.exports import check_format
 
@@ -66,11 +67,12 @@ def _made(source: str, to: str, library: Path | None, now: bool, languages: tupl
     from pillion.isolation import Isolated
     from pillion.library import CATALOG
 
-    if now and library is not None:
+    named = click.get_current_context().get_parameter_source("library") is ParameterSource.COMMANDLINE
+    if now and named:
         raise UsageError("Give either --library or --now.")
     if not now and (library is not None or (default_library() / CATALOG).exists()):
         with open_library(library) as opened:
-            if library is not None or opened.find(source):
+            if named or opened.find(source):
                 return from_library(opened, source, to)
     if not Path(source).is_file():
         raise LibraryError(

@@ -157,6 +157,8 @@ def show(content: str, library: Path | None, as_json: bool) -> None:
         if item["stale"]:
             marked += f" (stale: {error['class']}: {error['message']})" if error else " (stale)"
         say(f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {where}{marked}")
+    if not about["sidecars"]:
+        say("Nothing is made of it in this library.")
     print_excerpts([(name, text) for name, text in about["texts"].items()])
 
 
@@ -181,10 +183,14 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
         "facts": dict(library.facts(content_uuid).to_json()),
         "part_of": whole,
         "parts": parts,
-        "sources": list(items[0].sources) if items else [],
+        "sources": list(items[0].sources) if items else _files_of(library, content_uuid),
         "sidecars": [item.to_json() for item in items],
         "texts": texts,
     }
+
+
+def _files_of(library: Library, content_uuid: str) -> list[str]:
+    return [os.fsdecode(os.path.join(file.root, file.path)) for file in library.timeline.files(content_uuid)]
 
 
 def _text_of(kind: SidecarKind, sidecar: Path, mime: str) -> str:

@@ -43,7 +43,9 @@ def peer(ctx: click.Context, library: Path | None) -> None:
 @library_after
 @json_option
 def add(library: Path | None, name: str, url: str, token_file: Path | None, as_json: bool) -> None:
-    """Add a peer: URL is the folder of its library, or the address of its 'pillion serve'.
+    """Name the library of another device.
+
+    URL is its folder, or the address of its 'pillion serve'.
 
     A peer that was left out because it gave what it had not offered is taken in again.
     """

@@ -35,7 +35,7 @@ def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
         return folder
     shown = quoted(folder)
     if os.path.exists(folder):
-        raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
+        raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion text'.")
     raise UsageError(f"{shown} does not exist.")
 
 
