@@ -71,7 +71,7 @@ class StoreWithoutFiles(LocalStore):
     def sync(self) -> None:
         return
 
-    def place(self, placements: Sequence[Placement]) -> None:
+    def place(self, placements: Sequence[Placement], refused: dict[str, str] | None = None) -> None:
         return
 
     def secure(self, staging: str, variant: str, size: int, checksum: str) -> bool:

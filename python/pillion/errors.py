@@ -82,6 +82,16 @@ def reason(error: BaseException) -> str:
     return said.rstrip(".") or type(error).__name__
 
 
+_ABSENT = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.EISDIR, errno.ENXIO}
+)
+
+
+def is_absence(error: OSError) -> bool:
+    """Whether the system says that no such file is there; any other error says nothing of that."""
+    return error.errno in _ABSENT
+
+
 def is_full(error: OSError) -> bool:
     """Whether the system says that a disk, or a quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -132,6 +142,21 @@ class LibraryError(PillionError):
 
 class LibraryBusyError(LibraryError):
     """Another process holds the library."""
+
+
+class UnusableError(LibraryError):
+    """A folder or a file of the library cannot be read or written. It never means that a sidecar is missing.
+
+    ``path``: the first on the way that refuses, ``what`` it is; ``why``: what the system says.
+    """
+
+    def __init__(self, path: str, why: str, what: str = "folder") -> None:
+        super().__init__(
+            f"The {what} {path} of the library cannot be used ({why}): give yourself the right to read and write it, or"
+            " see to its disk."
+        )
+        self.path = path
+        self.why = why
 
 
 class StagingLostError(LibraryError):

@@ -22,7 +22,7 @@ from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.sidecars import SidecarRow, content_info, content_infos, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents
-from pillion.errors import LibraryError, StoreConflictError, UsageError, full_disk_typed, is_full
+from pillion.errors import LibraryError, StoreConflictError, UnusableError, UsageError, full_disk_typed, is_full
 from pillion.events import Failed, Ready
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -97,7 +97,9 @@ def _recorded(
         uuids = {given.content_uuid for given in sidecars}
         with store.sent_ahead([file for _, file in files.values()], uuids), database.write() as connection:
             if if_due:
-                sidecars = _still_due(connection, sidecars)
+                sidecars = [
+                    given for given in _still_due(connection, sidecars) if _has_place(store, files[id(given)][0])
+                ]
             entries = _place(connection, store, owner, sidecars, files) if sidecars else []
             _note(connection, list(zip(sidecars, entries, strict=True)), time.time(), stops=if_due)
     finally:
@@ -158,6 +160,15 @@ def record_told(database: Database, found: Sequence[tuple[str, SidecarKind, str,
             for kind in registry.dependents_of(outcome.kind):
                 catalog_outcomes.finish_waiting(connection, outcome.content_uuid, kind, SidecarStatus.EMPTY, None, now)
     return len(free)
+
+
+def _has_place(store: Store, entry: ManifestEntry) -> bool:
+    """Whether it can be placed; what cannot is fetched or made another time, and the others go on."""
+    try:
+        store.refuse_unusable(entry.rel_path)
+    except UnusableError:
+        return False
+    return True
 
 
 def _still_due(connection: sa.Connection, sidecars: Sequence[Given]) -> Sequence[Given]:

@@ -157,3 +157,29 @@ def test_a_file_that_kills_its_process_fails_alone(cluster: dask.Cluster, few: P
     assert states == {SidecarStatus.READY: 2 * FEW, SidecarStatus.FAILED: 2}
     assert failed == "crash"
     assert not list(Path(os.fspath(root), "staging").glob("*:*"))
+
+
+OTHER_VERSION = """
+from pillion.cluster import worker
+
+worker.PROTOCOL = "cluster 2/0.0.1"
+"""
+
+
+def test_workers_of_another_version_end_the_run_with_a_code(cluster: dask.Cluster, few: Path, tmp_path: Path) -> None:
+    root = _library(tmp_path, few)
+    older = tmp_path / "older.py"
+    older.write_text(OTHER_VERSION)
+    cluster.add_worker(preload=str(older))
+    with _start(root, cluster) as working:
+        said = working.communicate(timeout=120)[0]
+    assert working.returncode == 1, said
+    assert "speaks cluster 2/0.0.1, not " in said
+    assert "have one version of Pillion everywhere" in said
+    assert "Traceback" not in said
+    # One of this version does it all, and the other is given nothing.
+    cluster.add_worker()
+    with _start(root, cluster) as working:
+        said = working.communicate(timeout=120)[0]
+    assert working.returncode == 0, said
+    _ends_well(root, FEW)

@@ -11,6 +11,7 @@ import pysqlite3
 import pytest
 from PIL import Image
 
+from pillion.errors import ItemError
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from tests.support import photos
@@ -107,6 +108,41 @@ def test_each_command_that_writes_says_in_one_sentence_that_the_disk_is_full(
             assert done.stderr.count("\n") == 1, (command, done.stderr)
             assert "pace" in done.stderr, (command, done.stderr)
     assert failed or leave
+
+
+def test_a_library_on_a_full_disk_can_be_read_and_written_once_there_is_room(tmp_path: Path, small_disk: Path) -> None:
+    folder, root = tmp_path / "photos", small_disk / "library"
+    folder.mkdir()
+    photos.write_photo(folder / "0.jpg", seed=0, size=(320, 240))
+    with Library.open(root, policy="mobile") as library:
+        library.index(folder)
+        library.run()
+        uri = f"sidecar://{next(library.ls()).content_uuid}/thumb/icon"
+    ballast = _fill(small_disk, 0)
+    commands = (
+        ("status",),
+        ("ls",),
+        ("show", folder / "0.jpg"),
+        ("search", "0.jpg"),
+        ("failed",),
+        ("info", uri),
+        ("verify",),
+        ("usage",),
+        ("plan",),
+        ("cleanup", "--dry-run"),
+    )
+    for command in commands:
+        done = run(*command, "--library", root)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout, command
+    with Library.open(root) as library:
+        assert library.status().sidecars["thumb"] == {SidecarStatus.READY: 2}
+        with pytest.raises(ItemError, match=r"No space is left for the catalog .* free some and run again"):
+            library.regenerate(kind="thumb")
+        ballast.unlink()
+        assert library.regenerate(kind="thumb") == 2
+        library.run()
+    check_invariants(root, finished=True)
 
 
 def _write_noise(path: Path, seed: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,20 @@ def test_a_folder_that_is_refused_is_named(tmp_path: Path, monkeypatch: pytest.M
     folder = store.sidecars / place.removesuffix("/manifest.json")
     folder.mkdir(parents=True)
     assert store.exist([place]) == [False]
-    real = os.open
 
-    def refused(name: Any, *arguments: Any, **options: Any) -> Any:
-        if UUID in os.fspath(name):
-            raise PermissionError(errno.EACCES, "Permission denied", name)
-        return real(name, *arguments, **options)
+    def refused(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(name: Any, *arguments: Any, **options: Any) -> Any:
+            if UUID in os.fspath(name):
+                raise PermissionError(errno.EACCES, "Permission denied", name)
+            return real(name, *arguments, **options)
+
+        return call
 
     def unknown(*_: object) -> None:
         raise ItemError(ErrorClass.MISSING_SOURCE, "cannot look up: permission denied")
 
-    monkeypatch.setattr(local.os, "open", refused)
-    monkeypatch.setattr(local.os, "lstat", refused)
+    monkeypatch.setattr(local.os, "open", refused(os.open))
+    monkeypatch.setattr(local.os, "lstat", refused(os.lstat))
     monkeypatch.setattr(local._core, "exists_many", unknown)
     with pytest.raises(PermissionError) as caught:
         store.load_manifest(UUID)

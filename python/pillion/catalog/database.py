@@ -54,6 +54,9 @@ _ROOM = 1024 * 1024
 """With less free space than this, in bytes, the disk counts as full when SQLite says only that a file operation failed.
 """
 
+_UNCHANGING = "ro&immutable=1"
+"""Nobody writes: no lock and no shared memory is needed."""
+
 _PRAGMAS = ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456")
 _WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 10000")
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -202,6 +205,8 @@ class Database:
         self._engine = engine
         self._glancing = threading.Lock()
         self._glance: Any = None
+        self._full: list[Any] = []
+        """Connections that can only read, as the disk is full."""
         self._is_closed = False
         sa.event.listen(engine, "handle_error", self._statement_failed)
         _open.add(self)
@@ -229,7 +234,38 @@ class Database:
         self.read = self.write = self.share = _refused
 
     def _connect(self) -> Any:
-        mode = self._mode()
+        try:
+            return self._opened(self._mode())
+        except self._driver.OperationalError as error:
+            if not self._may_only_be_read(error):
+                raise
+            # Nobody can write it either until there is room, and what is in it can be read.
+            connection = self._opened(_UNCHANGING)
+            if not self._full:
+                sa.event.listen(self._engine.pool, "checkin", self._close_if_full)
+            self._full.append(connection)
+            return connection
+
+    def _may_only_be_read(self, error: BaseException) -> bool:
+        """Whether a catalog cannot be opened because its disk has no room for shared memory, and is whole without."""
+        if self.is_read_only or not self._says_full(getattr(error, "sqlite_errorname", "")):
+            return False
+        try:
+            return self.path.stat().st_size > 0 and self._log_size() == 0
+        except OSError:
+            return False
+
+    def _log_size(self) -> int:
+        log = Path(f"{self.path}-wal")
+        return log.stat().st_size if log.exists() else 0
+
+    def _close_if_full(self, connection: Any, entry: sa.pool.ConnectionPoolEntry) -> None:
+        """The next transaction sees for itself whether there is room again."""
+        if connection in self._full:
+            self._full.remove(connection)
+            entry.invalidate()
+
+    def _opened(self, mode: str) -> Any:
         quoted = str(self.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         connection = self._driver.connect(
             f"file:{quoted}?mode={mode}",
@@ -239,7 +275,7 @@ class Database:
             check_same_thread=False,
         )
         try:
-            for pragma in _PRAGMAS if self.is_read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
+            for pragma in _PRAGMAS if mode.startswith("ro") else (*_PRAGMAS, *_WRITER_PRAGMAS):
                 connection.execute(f"PRAGMA {pragma}")
         except UnicodeDecodeError as error:
             # SQLite quotes what it cannot read.
@@ -255,7 +291,7 @@ class Database:
         if not self.is_read_only:
             return "rwc"
         # Without a write-ahead log nobody writes, so no lock and no shared memory is needed. Neither can be made here.
-        return "ro" if Path(f"{self.path}-wal").exists() else "ro&immutable=1"
+        return "ro" if Path(f"{self.path}-wal").exists() else _UNCHANGING
 
     def _statement_failed(self, context: sa.engine.ExceptionContext) -> Exception | None:
         return self._explained(context.sqlalchemy_exception)
@@ -292,7 +328,7 @@ class Database:
             return LibraryBusyError(
                 f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s."
             )
-        if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and self._is_disk_full()):
+        if self._says_full(name) or (self._full and name.startswith("SQLITE_READONLY")):
             return ItemError(
                 ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
             )
@@ -309,6 +345,12 @@ class Database:
             f"{reconcile_hint(self.path.parent)}."
         )
 
+    def _says_full(self, name: str) -> bool:
+        if name == "SQLITE_FULL":
+            return True
+        failed = name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and not self.path.is_dir()
+        return failed and self._is_disk_full()
+
     def _is_disk_full(self) -> bool:
         """Whether an operation failed because space ran out. Even opening needs some, for the shared memory.
 
@@ -316,10 +358,10 @@ class Database:
         """
         import tempfile
 
-        state = os.statvfs(self.path.parent)
-        if state.f_bavail * state.f_frsize < _ROOM:
-            return True
         try:
+            state = os.statvfs(self.path.parent)
+            if state.f_bavail * state.f_frsize < _ROOM:
+                return True
             with tempfile.TemporaryFile(dir=self.path.parent) as file:
                 file.write(bytes(_ROOM))
         except OSError as error:
@@ -355,7 +397,7 @@ class Database:
                 if self._is_closed:
                     return None
                 if self._glance is None:
-                    self._glance = self._connect()
+                    self._glance = self._opened(self._mode())
                 found: object = self._glance.execute("PRAGMA data_version").fetchone()[0]
             except (self._driver.Error, CatalogError):
                 # The question tells what is wrong.

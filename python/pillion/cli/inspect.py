@@ -21,10 +21,11 @@ from pillion.cli.output import (
     say,
     sidecar_counts,
 )
-from pillion.errors import ItemError, UsageError
+from pillion.errors import ItemError, UnusableError, UsageError
 
 if TYPE_CHECKING:
     from pillion.library import Library
+    from pillion.library.sidecars import Item
     from pillion.model import SidecarKind, SidecarStatus
 
 
@@ -172,7 +173,7 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     texts = {
         item.kind: _text_of(item.kind, path, mime)
         for item in items
-        if "text" in registry.spec(item.kind).exports and (path := library.sidecars.file(item)) is not None
+        if "text" in registry.spec(item.kind).exports and (path := _file(library, item)) is not None
     }
     return {
         "content_uuid": content_uuid,
@@ -191,6 +192,14 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
 
 def _files_of(library: Library, content_uuid: str) -> list[str]:
     return [os.fsdecode(os.path.join(file.root, file.path)) for file in library.timeline.files(content_uuid)]
+
+
+def _file(library: Library, item: Item) -> Path | None:
+    """Its file; None where there is none, or it cannot be read, which ``verify`` says."""
+    try:
+        return library.sidecars.file(item)
+    except UnusableError:
+        return None
 
 
 def _text_of(kind: SidecarKind, sidecar: Path, mime: str) -> str:

@@ -158,6 +158,8 @@ class ClusterPool:
         self._batches: dict[str, _Batch] = {}
         self._workers: Mapping[str, int] = {}
         self._unable: dict[tuple[str, str], float] = {}
+        self._foreign: set[str] = set()
+        """Workers with another version of Pillion."""
         self._brings = False
         self._away_since: float | None = None
         self._empty_since: float | None = None
@@ -574,7 +576,12 @@ class ClusterPool:
         if self._able(batch.lane):
             self._place(self._anew(batch, items))
             return
-        error = ItemError(ErrorClass.MISSING_TOOL, f"No machine of the Dask cluster can do it; {answer.host}: {why}")
+        message = f"No machine of the Dask cluster can do it; {answer.host}: {why}"
+        if answer.protocol != PROTOCOL:
+            self._foreign.add(answer.address)
+        # None can do anything where all are of another version.
+        of_all = self._foreign.issuperset(self._workers)
+        error = (WorkersNotStartingError if of_all else ItemError)(ErrorClass.MISSING_TOOL, message)
         for item in items:
             settle(item.future, error)
 

@@ -124,11 +124,14 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a batch. ``address``: the worker that ran it; ``host``: the name of its machine."""
+    """What came of a batch. ``address``: the worker that ran it; ``host``: the name of its machine; ``protocol``: what
+    it speaks, which in every version it says here.
+    """
 
     address: str
     host: str
     ended: tuple[Ended, ...]
+    protocol: str = ""
 
 
 def packed(message: msgspec.Struct) -> bytes:

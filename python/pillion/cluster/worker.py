@@ -157,7 +157,7 @@ class Machine:
         except (ItemError, SandboxError, WireError, OSError) as error:
             # Of OSError: its disk is full, for example. Another machine may have room.
             ended = [Ended(how="unable", message=reason(error)) for _ in order.items]
-        return Answer(address=self._address, host=_host(), ended=tuple(ended))
+        return Answer(address=self._address, host=_host(), ended=tuple(ended), protocol=PROTOCOL)
 
     def _ended(self, order: Order, team: _Team, tasks: Sequence[ExecutionTask]) -> list[Ended]:
         ended: dict[int, Ended] = {}

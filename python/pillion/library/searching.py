@@ -276,7 +276,7 @@ class Searching:
             return
         if not behind.begun and behind.contents and progress is not None:
             progress(0, behind.contents)
-        unread: set[str] = set()
+        unread = update.Unread()
         try:
             written = update.catch_up(self._database, self._store, progress, unread)
         except (ItemError, OSError) as error:
@@ -289,7 +289,7 @@ class Searching:
         if damaged:
             self._notes.append(REBUILT)
         if unread:
-            self._notes.append(update.unread_note(unread))
+            self._notes.append(unread.note())
         self._reader = None
         self._reopened()
 

@@ -21,7 +21,7 @@ from pillion.catalog.contents import sources_of, thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import ROOT, entries, locations
-from pillion.errors import LibraryClosedError, PillionError, UsageError
+from pillion.errors import ErrorClass, LibraryClosedError, PillionError, UnusableError, UsageError
 from pillion.job import Urgency
 from pillion.kinds import registry
 from pillion.library.arguments import ContentId, check_variant, content_id, content_ids, some_content_ids
@@ -350,9 +350,16 @@ class Sidecars:
             if row is None or row.status is SidecarStatus.CANCELLED:
                 why = "It was cancelled." if row else "It is not wanted any more."
                 found[key] = Failed(status=SidecarStatus.CANCELLED, error_class=None, message=why)
-            elif (answer := self._answer(row)) is not None:
+            elif (answer := self._answered(row)) is not None:
                 found[key] = answer
         return found
+
+    def _answered(self, row: SidecarRow) -> Ready | Failed | None:
+        """As :meth:`_answer`; a sidecar that cannot be read is none of which others are waited for."""
+        try:
+            return self._answer(row)
+        except UnusableError as error:
+            return Failed(status=SidecarStatus.FAILED, error_class=ErrorClass.IO_TRANSIENT, message=str(error))
 
     def record(self, content_uuid: ContentId, kind: SidecarKind | str, variant: str, data: bytes) -> Ready:
         """Store a sidecar that the caller made, and answer as if it had been made here.

@@ -29,7 +29,7 @@ from pillion.catalog.rebuilding import (
     register_device,
     write_library_id,
 )
-from pillion.errors import CatalogError, LibraryBusyError, LibraryError, PillionError
+from pillion.errors import CatalogError, LibraryBusyError, LibraryError, PillionError, UnusableError
 from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
 from pillion.manifest import Manifest, ManifestEntry
@@ -227,7 +227,8 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         listed = [] if manifest is None else manifest.sidecars
         return uuid, manifest, [item for item in listed if _check(store, uuid, item, report)]
 
-    for uuid, manifest, whole in store.each(look, store.content_uuids()):
+    refused: dict[str, str] = {}
+    for uuid, manifest, whole in store.each(look, store.content_uuids(refused)):
         if manifest is None or not whole:
             continue
         about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
@@ -237,6 +238,8 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         if len(batch.contents) == _BATCH:
             yield batch
             batch = _Batch()
+    for folder, why in refused.items():
+        report.note(store.where(folder), f"{why} What is in it is not known.")
     yield batch
 
 
@@ -258,14 +261,21 @@ def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
 
 def _check(store: Store, uuid: str, entry: ManifestEntry, report: Reconciled) -> bool:
     path = store.where(store.rel_path(uuid, entry.kind, entry.variant, entry.format))
-    if is_listed_whole(store, uuid, entry):
-        return True
+    try:
+        if is_listed_whole(store, uuid, entry):
+            return True
+    except UnusableError as error:
+        report.note(path, str(error))
+        return False
     report.note(path, f"The manifest lists {entry.kind} {entry.variant}, but the file is missing or damaged.")
     return False
 
 
 def is_listed_whole(store: Store, content_uuid: str, entry: ManifestEntry) -> bool:
-    """Whether a manifest's entry has the right path for that sidecar, and the file there is undamaged."""
+    """Whether a manifest's entry has the right path for that sidecar, and the file there is undamaged.
+
+    Raises UnusableError.
+    """
     place = store.rel_path(content_uuid, entry.kind, entry.variant, entry.format)
     return entry.rel_path == place and store.is_whole(place, entry.size, entry.checksum)
 

@@ -28,7 +28,7 @@ from pillion.catalog.sidecars import (
     mark_lost,
 )
 from pillion.catalog.statements import chunks
-from pillion.errors import LibraryBusyError, reason
+from pillion.errors import LibraryBusyError, UnusableError, reason
 from pillion.failpoints import reach
 from pillion.job import Urgency
 from pillion.kinds import registry
@@ -94,6 +94,8 @@ def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
             run.note(item, None, f"To repair the catalog itself, {database.hint}.")
         elif item.problem == "search":
             _drop_index(run, item)
+        elif item.problem == "unreadable":
+            run.note(item, None, "What cannot be read is left as it is.")
     for uuids in chunks(sorted(run.manifests), _BATCH):
         _rewrite_manifests(run, uuids)
     return run.repaired
@@ -123,7 +125,7 @@ def _repair_lost(run: _Repair, findings: Sequence[Finding]) -> None:
     with run.database.write() as connection:
         present = present_contents(connection, uuids)
         rows = list_sidecars(connection, content_uuids=uuids, statuses=[SidecarStatus.READY])
-        lost = [_key(row) for row in rows if _key(row) in found and not _is_whole(run.store, row)]
+        lost = [_key(row) for row in rows if _key(row) in found and _is_lost(run.store, row)]
         mark_lost(connection, [key for key in lost if key[0] in present], run.now)
         drop_lost(connection, [key for key in lost if key[0] not in present])
         for uuid, kind in sorted({key[:2] for key in lost if key[0] in present}):
@@ -145,8 +147,12 @@ def _remove_damaged(run: _Repair, rel_path: str) -> None:
         return
 
 
-def _is_whole(store: Store, row: SidecarRow) -> bool:
-    return store.is_whole(row.rel_path or "", row.size or 0, row.checksum or "")
+def _is_lost(store: Store, row: SidecarRow) -> bool:
+    """Whether its file is gone or damaged; False where that cannot be told."""
+    try:
+        return not store.is_whole(row.rel_path or "", row.size or 0, row.checksum or "")
+    except UnusableError:
+        return False
 
 
 def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
@@ -154,6 +160,8 @@ def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
         for finding in findings:
             try:
                 run.note(finding, _repair_stray(run, connection, finding.place))
+            except UnusableError as error:
+                run.note(finding, None, str(error))
             except (OSError, ValueError) as error:
                 run.note(finding, None, f"It cannot be removed: {reason(error)}.")
 
@@ -184,24 +192,38 @@ def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str)
 
 def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
     """Under the lock, so that no manifest replaces a newer one that a worker's result has just written."""
+    refused: dict[str, str] = {}
     with run.database.write() as connection:
         placements = []
         for uuid in content_uuids:
             rows = list(list_sidecars(connection, content_uuids=[uuid], statuses=[SidecarStatus.READY]))
             info = content_info(connection, uuid)
             if not rows or info is None:
-                _remove_unless_ready(run, connection, run.store.manifest_rel_path(uuid))
+                _remove_manifest(run, connection, uuid, refused)
                 continue
-            before = run.store.read_manifest(uuid)
+            try:
+                before = run.store.read_manifest(uuid)
+            except UnusableError as error:
+                refused[uuid] = str(error)
+                continue
             about = described(*info, picture_hashes(connection, [uuid]).get(uuid, PictureHashes()))
             listed = [entry for row in rows if (entry := _entry(row, before.get((row.kind, row.variant)))) is not None]
             placements.append(run.store.stage_manifest(run.owner, uuid, about, listed))
         run.store.sync()
-        run.store.place(placements)
+        run.store.place(placements, refused)
         run.store.sync()
     for uuid in content_uuids:
         for finding in run.manifests[uuid]:
-            run.note(finding, "rewritten")
+            run.note(finding, None if uuid in refused else "rewritten", refused.get(uuid, ""))
+
+
+def _remove_manifest(run: _Repair, connection: sa.Connection, uuid: str, refused: dict[str, str]) -> None:
+    """That of a content of which nothing is ready any more."""
+    rel_path = run.store.manifest_rel_path(uuid)
+    try:
+        _remove_unless_ready(run, connection, rel_path)
+    except OSError as error:
+        refused[uuid] = str(run.store.unusable(rel_path, error))
 
 
 def _entry(row: SidecarRow, before: ManifestEntry | None) -> ManifestEntry | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow, has_ready, list_sidecars
 from pillion.catalog.statements import chunks
-from pillion.errors import CatalogError
+from pillion.errors import CatalogError, UnusableError
 from pillion.failpoints import reach
 from pillion.manifest import ManifestEntry
 from pillion.model import SidecarKind, SidecarStatus
@@ -25,8 +26,8 @@ _BATCH = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest``, ``catalog``,
-    ``search``.
+    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``unreadable``, ``stray``, ``manifest``,
+    ``catalog``, ``search``.
 
     ``place``: of a stray file, below ``sidecars/``. ``row``: the ready sidecar in the catalog that it is about; None if
     it is about no such sidecar.
@@ -49,6 +50,7 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     damage = [Finding(problem="catalog", path=database.name, message=line) for line in database.check()]
     findings: list[Finding] = []
     known: set[str] = set()
+    refused: dict[str, str] = {}
     with database.read() as connection:
         rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
         contents = (list(some) for _, some in groupby(rows, key=lambda row: row.content_uuid))
@@ -59,13 +61,30 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
             if progress is not None and number % 100 == 0:
                 progress(number)
     reach("verify.listed")
-    findings.extend(_strays(store, known))
+    findings.extend(_strays(store, known, refused))
     lasting: list[Finding] = []
     for batch in chunks(findings, _BATCH):
         transaction = database.read if damage or database.is_read_only else database.write
         with store.nothing_removing(), transaction() as connection:
             lasting.extend(_lasting(connection, store, batch))
-    return [*damage, *lasting, *_search(store)]
+    return [*damage, *_by_place(store, lasting, refused), *_search(store)]
+
+
+def _by_place(store: Store, findings: Sequence[Finding], refused: Mapping[str, str]) -> list[Finding]:
+    """One finding for each place that cannot be read, in place of those of the sidecars that are behind it."""
+    behind = Counter(item.path for item in findings if item.problem == "unreadable")
+    why = {store.where(folder): message for folder, message in refused.items()}
+    why |= {item.path: item.message for item in findings if item.problem == "unreadable"}
+    left = [item for item in findings if item.problem != "unreadable"]
+    for path, text in why.items():
+        number = behind[path]
+        of = f"{number:,} ready sidecars" if number > 1 else "it" if number else "what is in it"
+        message = f"It cannot be read ({text}), so nothing is known of {of}: {_REMEDY}"
+        left.append(Finding(problem="unreadable", path=path, message=message))
+    return left
+
+
+_REMEDY = "give yourself the right to read and write it, or see to its disk; if it is lost for good, remove it."
 
 
 def _lasting(connection: sa.Connection, store: Store, findings: Sequence[Finding]) -> list[Finding]:
@@ -123,6 +142,13 @@ def _check_content(store: Store, rows: Sequence[SidecarRow]) -> list[tuple[Sidec
 
 
 def _check_file(store: Store, row: SidecarRow, listed: Callable[[], _Listed]) -> list[Finding]:
+    try:
+        return _check_readable(store, row, listed)
+    except UnusableError as error:
+        return [Finding(problem="unreadable", path=error.path, message=error.why, row=row)]
+
+
+def _check_readable(store: Store, row: SidecarRow, listed: Callable[[], _Listed]) -> list[Finding]:
     rel_path = row.rel_path or ""
     try:
         path = store.where(rel_path)
@@ -143,10 +169,10 @@ def _check_file(store: Store, row: SidecarRow, listed: Callable[[], _Listed]) ->
     return []
 
 
-def _strays(store: Store, known: set[str]) -> list[Finding]:
+def _strays(store: Store, known: set[str], refused: dict[str, str]) -> list[Finding]:
     contents = {path.rsplit("/", 2)[0] for path in known}
     findings = []
-    for path in store.walk_files():
+    for path in store.walk_files(refused):
         is_manifest = path.endswith("/" + MANIFEST) and path.rsplit("/", 1)[0] in contents
         if path not in known and not is_manifest:
             message = "No ready sidecar in the catalog has this file."

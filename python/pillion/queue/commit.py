@@ -32,6 +32,7 @@ from pillion.errors import (
     StoreConflictError,
     StoreRefusedError,
     StoreUnavailableError,
+    UnusableError,
     says_full,
 )
 from pillion.events import Event, Failed, Ready
@@ -39,7 +40,7 @@ from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, Staged
-from pillion.manifest import ManifestEntry
+from pillion.manifest import Manifest, ManifestEntry
 from pillion.model import (
     Empty,
     Failure,
@@ -134,6 +135,8 @@ class Recorder:
     owner: str
     counts: Counter[tuple[SidecarKind, SidecarStatus]] = field(default_factory=Counter)
     jobs_ended: Counter[SidecarKind] = field(default_factory=Counter)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Contents of the last batch whose folders cannot be used, with why: their jobs wait."""
     _further: Counter[tuple[SidecarKind, str]] = field(default_factory=Counter)
     """(kind, content_uuid) -> tries that came further than the one before."""
 
@@ -153,9 +156,13 @@ class Recorder:
             with self.store.sent_ahead(*self._new_files(results)), self.database.share() as connection:
                 jobs = [planned.job.job for planned, _ in results]
                 held = catalog_queue.keep(connection, self.owner, [(j.id, j.token, j.content_uuid) for j in jobs])
-                batch = self._collect(results, held, now)
-                self._drop_with_source(connection, batch)
-                self._place(batch)
+                batch = self._collected(connection, results, held, now)
+                refused = self._place(batch)
+                self.refused.update(refused)
+                if refused:
+                    # What was made of the others is in place.
+                    results = self.with_refused(results)
+                    batch = self._collected(connection, results, held, now)
                 reach("record.placed")
                 changes = {job: change for job, _, change in batch.ends.changes}
                 ours = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
@@ -182,6 +189,14 @@ class Recorder:
             self.checkpoints.drop(checkpoint)
         return batch.faults
 
+    def with_refused(self, results: Sequence[Result[PlannedJob]]) -> Sequence[Result[PlannedJob]]:
+        """The same results, where those whose sidecars have no place are :func:`unusable`."""
+        return [
+            (planned, unusable(why) if why is not None and failure_in(returned) is None else returned)
+            for planned, returned in results
+            for why in [self.refused.get(planned.job.job.content_uuid)]
+        ]
+
     def _new_files(self, results: Sequence[Result[PlannedJob]]) -> tuple[list[Placement], set[str]]:
         """The files that were made where there were none, and the contents that they are of; of jobs that are still
         held. None of a store where they need not be sent.
@@ -204,6 +219,14 @@ class Recorder:
                     rel_path = self.store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
                     files.append(Placement(staged=staged_path(planned.job.staging, staged.variant), rel_path=rel_path))
         return files, uuids
+
+    def _collected(
+        self, connection: sa.Connection, results: Sequence[Result[PlannedJob]], held: set[int], now: float
+    ) -> _Batch:
+        """What these results come to; nothing is written. What was made from an empty text goes with it."""
+        batch = self._collect(results, held, now)
+        self._drop_with_source(connection, batch)
+        return batch
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
         batch = _Batch()
@@ -326,31 +349,35 @@ class Recorder:
             dropped = catalog_outcomes.ready_and_waiting(connection, list(empty))
             batch.dropped.extend((empty[uuid], kind, variant) for uuid, kind, variant in dropped)
 
-    def _place(self, batch: _Batch) -> None:
+    def _place(self, batch: _Batch) -> dict[str, str]:
         """Manifests first: then a file in place is always listed, and after a crash nothing is made again.
 
-        A manifest may list what is not there yet; whoever reads it compares the checksum.
+        A manifest may list what is not there yet; whoever reads it compares the checksum. Returns the contents whose
+        folders cannot be used, with why.
         """
+        refused: dict[str, str] = {}
         dropped: dict[str, list[tuple[SidecarKind, str]]] = {}
         for job, kind, variant in batch.dropped:
             dropped.setdefault(job.content_uuid, []).append((kind, variant))
             batch.about[job.content_uuid] = job
         manifests = []
-        stale = []
-        there = self.store.listed(list(batch.about))
+        stale: list[tuple[str, str]] = []
+        there = self.store.listed(list(batch.about), refused)
         for uuid, job in batch.about.items():
-            before = self.store.find_manifest(uuid) if uuid in there else None
+            before = self._manifest(uuid, refused) if uuid in there else None
+            if uuid in refused:
+                continue
             if before is None and uuid not in batch.listed:
                 # Nothing was there to be dropped: a manifest of nothing would be a stray file.
                 continue
             listed = before.by_key() if before else {}
             for key in dropped.get(uuid, ()):
                 if key in listed:
-                    stale.append(listed.pop(key).rel_path)
+                    stale.append((uuid, listed.pop(key).rel_path))
             for entry in batch.listed.get(uuid, ()):
                 replaced = listed.get((entry.kind, entry.variant))
                 if replaced is not None and replaced.rel_path != entry.rel_path:
-                    stale.append(replaced.rel_path)
+                    stale.append((uuid, replaced.rel_path))
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
             hashes = batch.ends.hashes.get(uuid, PictureHashes())
             hashes = hashes if before is None else hashes.or_of(before)
@@ -358,15 +385,30 @@ class Recorder:
                 about = described(job.hash, job.size, job.mime, hashes)
                 manifests.append(self.store.stage_manifest(self.owner, uuid, about, list(listed.values())))
             else:
-                stale.append(self.store.manifest_rel_path(uuid))
+                stale.append((uuid, self.store.manifest_rel_path(uuid)))
         if not manifests and not stale:
-            return
+            return refused
         self.store.sync()
-        self.store.place(manifests)
-        self.store.place(batch.placements)
-        for rel_path in stale:
+        self.store.place(manifests, refused)
+        self.store.place(batch.placements, refused)
+        for uuid, rel_path in stale:
+            if uuid not in refused:
+                self._remove(uuid, rel_path, refused)
+        self.store.sync()
+        return refused
+
+    def _remove(self, content_uuid: str, rel_path: str, refused: dict[str, str]) -> None:
+        try:
             self.store.remove(rel_path)
-        self.store.sync()
+        except OSError as error:
+            refused[content_uuid] = str(self.store.unusable(rel_path, error))
+
+    def _manifest(self, content_uuid: str, refused: dict[str, str]) -> Manifest | None:
+        try:
+            return self.store.find_manifest(content_uuid)
+        except UnusableError as error:
+            refused[content_uuid] = str(error)
+            return None
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
         for job, status, failure in batch.sources_ended:
@@ -374,6 +416,14 @@ class Recorder:
                 number = catalog_outcomes.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
                 self.jobs_ended[kind] += bool(number)
+
+
+def unusable(why: str) -> ItemError:
+    """The outcome of a job whose sidecars have no place because a folder of the library cannot be used.
+
+    A fault of the machine that concerns this content alone: it waits until the folder can be used.
+    """
+    return FileLacksToolError(ErrorClass.MISSING_TOOL, why)
 
 
 def result_of(returned: Execution | ItemError) -> Sequence[Staged] | Empty | Failure:

@@ -25,6 +25,7 @@ from pillion.errors import (
     PillionError,
     StagingLostError,
     StoreError,
+    UnusableError,
     WorkersNotStartingError,
 )
 from pillion.events import Started
@@ -50,7 +51,7 @@ from pillion.pool.pool import SetAside
 from pillion.pool.sandbox import Policy
 from pillion.queue.checkpoints import Checkpoints
 from pillion.queue.claims import Claims
-from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, failure_in
+from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, failure_in, unusable
 from pillion.queue.engine import Planned, Result
 from pillion.queue.estimate import Estimates, Eta, longest_usual
 from pillion.queue.gates import OPEN, Gate, Gates
@@ -231,7 +232,8 @@ class CatalogJobs:
 
     def _planned(self, claimed: Sequence[tuple[ClaimedJob, float]], now: float) -> Sequence[Planned[PlannedJob]]:
         stagings = [self._store.new_staging_path(self._owner) for _ in claimed]
-        listed = self._store.listed([job.content_uuid for job, _ in claimed])
+        refused: dict[str, str] = {}
+        listed = self._store.listed([job.content_uuid for job, _ in claimed], refused)
         if self._confinement is not None:
             # A Location may have come since they started.
             self._confinement.let_read([path for job, _ in claimed for path, _, _ in job.sources])
@@ -239,7 +241,11 @@ class CatalogJobs:
         there: list[Result[PlannedJob]] = []
         for (job, cost), staging in zip(claimed, stagings, strict=True):
             try:
+                if job.content_uuid in refused:
+                    raise unusable(refused[job.content_uuid])
                 one = self._plan(job, staging, listed=job.content_uuid in listed, cost_s=cost)
+            except UnusableError as error:
+                there.append((self._unplanned(job), unusable(str(error))))
             except ItemError as error:
                 there.append((self._unplanned(job), error))
             except StoreError:
@@ -340,7 +346,9 @@ class CatalogJobs:
     def _recorded(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         if not results:
             return {}
+        self._recorder.refused.clear()
         faults = self._record(results, now)
+        results = self._recorder.with_refused(results) if self._recorder.refused else results
         if ALL in faults:
             if faults[ALL] == DISK_FULL_NOTICE:
                 self._hold_for_room()
@@ -543,6 +551,9 @@ def plan(
     adopted = _adoptable(job, store) if listed else ()
     budget = budget_of(job.attempts, job.last) if job.attempts else FULL_BUDGET
     making = _making(job, adopted, budget, spec)
+    if making and job.last is not None and job.last.error_class is ErrorClass.MISSING_TOOL:
+        # What it lacked may be a place for what it makes, or the manifest that lists it.
+        store.refuse_unusable(store.rel_path(job.content_uuid, job.kind, making[0].variant, min(spec.formats)))
     keeps = spec.limits.checkpoints and making
     checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
     settings = making[0].settings if making else {}

@@ -55,6 +55,9 @@ _VECTORS_HEAD = 4096
 _DEAD_SHARE = 0.3
 """A file of vectors is written anew when more of its rows than this are removed."""
 
+MOST_AGAIN = 10_000
+"""So many contents that could not be read are remembered."""
+
 
 @value
 class State:
@@ -63,7 +66,7 @@ class State:
     ``event``: all results up to this event; ``names``: names as of this number (catalog/search.py); ``after``: while it
     is built for the first time, the last content that it holds. ``languages``: all that its passages are in, ISO 639;
     ``pictures``: bytes of the file of hashes that count; ``turn``: how often it was committed; ``without``: vectors
-    were left out, as numpy was not installed.
+    were left out, as numpy was not installed; ``again``: contents with a sidecar that could not be read.
     """
 
     event: int = 0
@@ -73,11 +76,13 @@ class State:
     pictures: int = 0
     turn: int = 0
     without: bool = False
+    again: Sequence[str] = ()
 
     def payload(self) -> str:
         """As JSON."""
         values = {name: getattr(self, name) for name in ("event", "names", "after", "pictures", "turn", "without")}
-        return json.dumps({"format": FORMAT, "languages": list(self.languages), **values})
+        lists = {"languages": list(self.languages), "again": list(self.again)}
+        return json.dumps({"format": FORMAT, **lists, **values})
 
     @classmethod
     def parse(cls, payload: str | None) -> State:
@@ -98,6 +103,7 @@ class State:
             pictures=stored.pictures,
             turn=stored.turn,
             without=stored.without,
+            again=stored.again,
         )
 
     @property
@@ -120,6 +126,7 @@ class _Stored(msgspec.Struct):
     pictures: _Number
     turn: _Number
     without: bool = False
+    again: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=MOST_AGAIN)] = []
 
 
 _decoder = msgspec.json.Decoder(_Stored)
@@ -300,6 +307,8 @@ class Writer:
         """Passages added since the last commit."""
         self.without = self.state.without
         """Vectors were left out, as numpy is not installed."""
+        self.again: dict[str, None] = dict.fromkeys(self.state.again)
+        """Contents with a sidecar that could not be read."""
         self._hashes: dict[bytes, bytes] = {}
         self._languages = set(self.state.languages)
 
@@ -355,6 +364,7 @@ class Writer:
             pictures=size,
             turn=turn,
             without=self.without,
+            again=sorted(self.again)[:MOST_AGAIN],
         )
         self.words.commit(state.payload())
         reach("search.committed")

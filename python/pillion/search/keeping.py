@@ -30,12 +30,12 @@ def state_of(store: Store) -> State | None:
         return None
 
 
-def keep_up(database: Database, store: Store, unread: set[str]) -> str | None:
+def keep_up(database: Database, store: Store, unread: update.Unread) -> str | None:
     """Bring the index up to date if it is behind. What goes wrong is returned, logged and left to the next time.
 
     ``unread``: the sidecars that could not be read, as :func:`pillion.search.update.catch_up` keeps it.
     """
-    known = set(unread)
+    known = unread.places()
     try:
         if update.behind(database, state_of(store)):
             update.catch_up(database, store, unread=unread)
@@ -44,9 +44,9 @@ def keep_up(database: Database, store: Store, unread: set[str]) -> str | None:
         _logger.warning("the search index of %s is behind: %s", store.root, error)
         message = error.message if isinstance(error, ItemError) else reason(error)
         return f"the search index is behind ({message}); it catches up later."
-    for path in sorted(unread - known)[:_MOST_NAMED]:
+    for path in sorted(unread.places() - known)[:_MOST_NAMED]:
         _logger.warning("%s cannot be read: nothing of it is found", store.where(path))
-    return update.unread_note(unread) or None
+    return unread.note() or None
 
 
 class Keeper:
@@ -57,7 +57,7 @@ class Keeper:
         self._store = store
         self.problem: str | None = None
         """Why the index is behind, or what it cannot have."""
-        self._unread: set[str] = set()
+        self._unread = update.Unread()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="pillion-search", daemon=True)
         self._thread.start()

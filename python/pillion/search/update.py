@@ -6,6 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,7 @@ from pillion.catalog import search as catalog_search
 from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.search import Named, ReadySidecar
-from pillion.errors import LibraryBusyError
+from pillion.errors import LibraryBusyError, UnusableError, is_absence, reason
 from pillion.failpoints import reach
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.ocr.kind import OCR
@@ -55,6 +56,50 @@ class Behind:
         return not self.begun or self.contents > 0 or self.names
 
 
+@dataclass(slots=True)
+class Unread:
+    """Sidecars that an index lacks, by their contents. ``damaged``: the places of those that are damaged or gone, of
+    which nothing is found until they are made again; ``refused``: why those of a content cannot be read, of which it
+    holds what it held before, and which it looks at again each time.
+    """
+
+    damaged: dict[str, set[str]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.damaged or self.refused)
+
+    def places(self) -> set[str]:
+        """The places of those that are damaged or gone."""
+        return set().union(*self.damaged.values())
+
+    def clear(self, content_uuid: str | None = None) -> None:
+        """Forget what is known of a content, or of all."""
+        for known in (self.damaged, self.refused):
+            if content_uuid is None:
+                known.clear()
+            else:
+                known.pop(content_uuid, None)
+
+    def note(self) -> str:
+        """What is said of them; empty where there are none."""
+        said = []
+        if number := sum(map(len, self.damaged.values())):
+            which = "1 sidecar is" if number == 1 else f"{number:,} sidecars are"
+            said.append(f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'.")
+        if number := len(self.refused):
+            which = "the sidecars of 1 content" if number == 1 else f"sidecars of {number:,} contents"
+            said.append(
+                f"{which} cannot be read ({next(iter(self.refused.values()))}), so what is new in them is not found:"
+                " 'pillion verify' names them."
+            )
+        return " ".join(text[0].upper() + text[1:] if place else text for place, text in enumerate(said))
+
+
+class _Refused(Exception):
+    """A sidecar cannot be read, which says nothing of what it holds."""
+
+
 def behind(database: Database, state: State | None) -> Behind:
     """What an index in this state lacks; None: there is none."""
     with database.read() as connection:
@@ -64,37 +109,26 @@ def behind(database: Database, state: State | None) -> Behind:
         names = catalog_search.names_number(connection) != state.names
         if not changes.whole:
             return Behind(begun=False, contents=catalog_search.count_with(connection, KINDS), names=True)
-    return Behind(begun=True, contents=len(changes.contents), names=names)
+    return Behind(begun=True, contents=len(changes.contents) + len(state.again), names=names)
 
 
-def catch_up(
-    database: Database, store: Store, progress: Progress | None = None, unread: set[str] | None = None
-) -> bool:
+def catch_up(database: Database, store: Store, progress: Progress | None = None, unread: Unread | None = None) -> bool:
     """Index what is new; False if another process is at it.
 
-    ``unread``: is given the paths of sidecars that cannot be read, so that nothing of them is found; those that can be
-    by now are taken out of it.
+    ``unread``: is given the sidecars that cannot be read; those that can be by now are taken out of it.
     Raises ItemError (disk_full) or OSError where the index cannot be written; what was committed stays.
     """
     try:
         with index.writing(store.root) as writer:
-            _Update(database, store, writer, progress, set() if unread is None else unread).run()
+            _Update(database, store, writer, progress, Unread() if unread is None else unread).run()
     except LibraryBusyError:
         return False
     return True
 
 
-def unread_note(unread: set[str]) -> str:
-    """What is said of sidecars that cannot be read; empty where there are none."""
-    if not unread:
-        return ""
-    which = "1 sidecar is" if len(unread) == 1 else f"{len(unread):,} sidecars are"
-    return f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'."
-
-
 class _Update:
     def __init__(
-        self, database: Database, store: Store, writer: Writer, progress: Progress | None, unread: set[str]
+        self, database: Database, store: Store, writer: Writer, progress: Progress | None, unread: Unread
     ) -> None:
         self._database = database
         self._store = store
@@ -111,9 +145,17 @@ class _Update:
             goes_on = state.after if state.whole else None
             self._build(state.event if goes_on else changes.newest, goes_on or "")
             return self.run()
+        self._try_again(state)
         self._follow(changes)
         self._names(changes.newest)
         return None
+
+    def _try_again(self, state: State) -> None:
+        """Look once more at what could not be read."""
+        for start in range(0, len(state.again), _BATCH):
+            self._index(state.again[start : start + _BATCH])
+        if self._writer.again.keys() != set(state.again):
+            self._commit(state.event, state.names, None)
 
     def _build(self, event: int, after: str) -> None:
         """Index every content, in order, from the one after ``after``; results after ``event`` are seen to later."""
@@ -122,6 +164,7 @@ class _Update:
         done = 0
         if not after:
             self._writer.without = False
+            self._writer.again.clear()
             self._unread.clear()
         if not after and self._writer.state.turn:
             # What is there may be of contents that are gone.
@@ -201,33 +244,52 @@ class _Update:
             by_kind: dict[SidecarKind, list[ReadySidecar]] = {}
             for item in ready.get(uuid, ()):
                 by_kind.setdefault(item.kind, []).append(item)
-            self._index_one(uuid, by_kind)
+            self._unread.clear(uuid)
+            try:
+                self._index_one(uuid, by_kind)
+                self._writer.again.pop(uuid, None)
+            except _Refused as error:
+                self._unread.refused[uuid] = str(error)
+                self._writer.again[uuid] = None
+                if len(self._writer.again) > index.MOST_AGAIN:
+                    raise UnusableError(
+                        str(self._store.readable), f"{len(self._writer.again):,} files in it are refused"
+                    ) from error
             likeness = hashes[uuid].likeness if uuid in hashes else None
             if likeness is not None and len(likeness) == LIKENESS_BYTES:
                 self._writer.put_picture(uuid, likeness)
         reach("search.indexed")
 
     def _index_one(self, uuid: str, ready: dict[SidecarKind, list[ReadySidecar]]) -> None:
-        self._unread.difference_update([path for path in self._unread if uuid in path])
+        """Raises _Refused, before anything is changed, where one of them cannot be read."""
         pages = self._read(ready.get(OCR))
-        self._writer.put(uuid, index.OCR, _sound(passages.of_pages, pages))
         speech = self._read(ready.get(TRANSCRIPT))
-        self._writer.put(uuid, index.SPEECH, _sound(passages.of_speech, speech))
         text = self._read(ready.get(TEXT))
-        self._writer.put(uuid, index.TEXT, _sound(passages.of_file, text))
         chunks, vectors = self._embedded(ready.get(EMBEDDINGS))
+        picture = self._picture_vector(ready.get(PICTURE_EMBEDDINGS))
+        self._writer.put(uuid, index.OCR, _sound(passages.of_pages, pages))
+        self._writer.put(uuid, index.SPEECH, _sound(passages.of_speech, speech))
+        self._writer.put(uuid, index.TEXT, _sound(passages.of_file, text))
         # Drawings have their text in their chunks alone.
         self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks if text is None else None))
         self._writer.put_vectors(uuid, vectors)
-        self._writer.put_picture_vector(uuid, self._picture_vector(ready.get(PICTURE_EMBEDDINGS)))
+        self._writer.put_picture_vector(uuid, picture)
 
     def _bytes(self, item: ReadySidecar) -> bytes | None:
         try:
             return self._store.read(item.rel_path, _LARGEST)
-        except (OSError, ValueError):
-            # It is gone: what 'verify' finds, 'work' makes again, and then there is an event.
-            self._unread.add(item.rel_path)
-            return None
+        except ValueError:
+            self._is_damaged(item)
+        except OSError as error:
+            if not is_absence(error):
+                raise _Refused(f"{self._store.where(item.rel_path)}: {reason(error)}") from error
+            self._is_damaged(item)
+        return None
+
+    def _is_damaged(self, item: ReadySidecar) -> None:
+        """Or gone: what 'verify' finds, 'work' makes again, and then there is an event."""
+        uuid = item.rel_path.split("/")[3]
+        self._unread.damaged.setdefault(uuid, set()).add(item.rel_path)
 
     def _read(self, items: Sequence[ReadySidecar] | None) -> Any:
         data = self._bytes(items[0]) if items else None
@@ -236,7 +298,7 @@ class _Update:
         try:
             return msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            self._unread.add(items[0].rel_path)
+            self._is_damaged(items[0])
             return None
 
     def _embedded(
@@ -256,7 +318,8 @@ class _Update:
 
             vectors = np.frombuffer(document["vectors"], dtype="<f4").reshape(-1, int(document["dim"]))
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ValueError, TypeError):
-            self._unread.update(item.rel_path for item in (items or ())[:1])
+            for item in (items or ())[:1]:
+                self._is_damaged(item)
             return None, None
         usable = vectors.shape[1] == index.DIMENSIONS and len(vectors) == len(chunks)
         return chunks, np.ascontiguousarray(vectors, dtype=np.float32) if usable else None

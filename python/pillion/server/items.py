@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
 
 from pillion import _core
+from pillion.errors import UnusableError
 from pillion.facts import MediaFacts
 from pillion.library.timeline import Chosen, Position, Shown
 from pillion.model import MediaClass, SidecarStatus
@@ -307,7 +308,11 @@ def _texts(library: Library, items: Sequence[Item], included: Sequence[str]) -> 
 
 
 def _file(library: Library, item: Item | None) -> Path | None:
-    return None if item is None else library.sidecars.file(item)
+    """Its file; None where there is none, or it cannot be read."""
+    try:
+        return None if item is None else library.sidecars.file(item)
+    except UnusableError:
+        return None
 
 
 def _page(page: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ by a rename where that place is a folder (``local.py``), by one conditional uplo
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import itertools
 import json
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 
 from pillion import _core
-from pillion.errors import ItemError
+from pillion.errors import ErrorClass, ItemError, UnusableError, is_absence, reason
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.model import EXTENSIONS, NEVER_SAMPLED, PictureHashes, SidecarFormat, SidecarKind, value
@@ -92,8 +93,9 @@ def staged_path(staging: str, variant: str) -> Path:
 class Store(ABC):
     """The sidecars of a library, and the ``staging/`` folder below its root.
 
-    Paths of sidecars are relative to ``sidecars/``: ``rel_path`` everywhere. Errors of a folder are OSErrors; an object
-    store that cannot be used is a :class:`pillion.errors.StoreError`, which never passes for a sidecar that is missing.
+    Paths of sidecars are relative to ``sidecars/``: ``rel_path`` everywhere. An object store that cannot be used is a
+    :class:`pillion.errors.StoreError`, a folder or a file that cannot be read an UnusableError; neither ever passes for
+    a sidecar that is missing. Other errors of a folder are OSErrors.
     """
 
     readable: Path
@@ -183,11 +185,11 @@ class Store(ABC):
 
     @abstractmethod
     def size_of(self, rel_path: str) -> int | None:
-        """The size of a sidecar; None if there is none."""
+        """The size of a sidecar; None if there is none. Raises UnusableError."""
 
     @abstractmethod
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
-        """Whether the sidecar exists and has this size and checksum."""
+        """Whether the sidecar exists and has this size and checksum. Raises UnusableError."""
 
     @abstractmethod
     def read(self, rel_path: str, limit: int) -> bytes:
@@ -197,20 +199,26 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def walk_files(self) -> Iterator[str]:
-        """The place of everything that is there."""
+    def walk_files(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+        """The place of everything that is there. ``refused``: is given the folders that cannot be read, with why."""
 
     @abstractmethod
-    def content_uuids(self) -> Iterator[str]:
-        """Every content of which something is there, ordered by uuid."""
+    def content_uuids(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+        """Every content of which something is there, ordered by uuid.
+
+        ``refused``: is given the folders that cannot be read, with why; without it that is raised (UnusableError).
+        """
 
     @abstractmethod
     def sync(self) -> None:
         """Make everything written so far durable; one call for a whole batch."""
 
     @abstractmethod
-    def place(self, placements: Sequence[Placement]) -> None:
-        """Move staged files to their final places. Call :meth:`sync` before and after. Raises LibraryError."""
+    def place(self, placements: Sequence[Placement], refused: dict[str, str] | None = None) -> None:
+        """Move staged files to their final places. Call :meth:`sync` before and after. Raises LibraryError.
+
+        ``refused``: is given the contents whose folders cannot be written, with why; without it that is raised.
+        """
 
     sends_ahead: ClassVar[bool] = False
     """Whether :meth:`sent_ahead` does anything."""
@@ -222,6 +230,12 @@ class Store(ABC):
         not placed after all is a stray. Raises StoreError. In a folder nothing has to be done.
         """
         return nullcontext()
+
+    def refuse_unusable(self, rel_path: str) -> None:
+        """Raise UnusableError if a sidecar cannot be placed there: a folder on the way, or the manifest of its content,
+        cannot be used.
+        """
+        return
 
     @abstractmethod
     def remove(self, rel_path: str) -> bool:
@@ -241,22 +255,45 @@ class Store(ABC):
         """The place of a content's manifest."""
         return f"{folder_of(content_uuid)}/{MANIFEST}"
 
-    def listed(self, content_uuids: Sequence[str]) -> set[str]:
-        """The contents among these that have a manifest; one bulk check for all."""
-        there = self.exist([self.manifest_rel_path(uuid) for uuid in content_uuids])
+    def listed(self, content_uuids: Sequence[str], refused: dict[str, str] | None = None) -> set[str]:
+        """The contents among these that have a manifest; one bulk check for all.
+
+        ``refused``: is given those whose folders cannot be read, with why; without it that is raised (UnusableError).
+        """
+        try:
+            there = self.exist([self.manifest_rel_path(uuid) for uuid in content_uuids])
+        except UnusableError:
+            if refused is None:
+                raise
+            there = [self._is_listed(uuid, refused) for uuid in content_uuids]
         return {uuid for uuid, exists in zip(content_uuids, there, strict=True) if exists}
 
+    def _is_listed(self, content_uuid: str, refused: dict[str, str]) -> bool:
+        try:
+            return self.exist([self.manifest_rel_path(content_uuid)])[0]
+        except UnusableError as error:
+            refused[content_uuid] = str(error)
+            return False
+
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
-        """The manifest's entries by kind and variant; empty if there is no manifest or it cannot be read."""
+        """The manifest's entries by kind and variant; empty if there is none or it is damaged. Raises UnusableError."""
         manifest = self.find_manifest(content_uuid)
         return {} if manifest is None else manifest.by_key()
 
     def find_manifest(self, content_uuid: str) -> Manifest | None:
-        """The manifest; None if there is none or it cannot be read."""
+        """The manifest; None if there is none or it is damaged. Raises UnusableError."""
         try:
             return self.load_manifest(content_uuid)
-        except (OSError, ValueError):
+        except ValueError:
             return None
+        except OSError as error:
+            if is_absence(error):
+                return None
+            raise self.unusable(self.manifest_rel_path(content_uuid), error) from error
+
+    def unusable(self, rel_path: str, error: OSError) -> UnusableError:
+        """What an error that is no absence means, with what stands in the way."""
+        return UnusableError(self.where(rel_path), reason(error), "file")
 
     def load_manifest(self, content_uuid: str) -> Manifest:
         """The manifest. Raises OSError if it cannot be read, ValueError if its contents are not valid."""
@@ -265,8 +302,11 @@ class Store(ABC):
         return parsed(self.read(self.manifest_rel_path(content_uuid), MAX_BYTES), content_uuid)
 
     def has_contents(self) -> bool:
-        """Whether any content has a folder: then there was once a catalog that knew it."""
-        return next(self.content_uuids(), None) is not None
+        """Whether any content has a folder, or may have: then there was once a catalog that knew it."""
+        try:
+            return next(self.content_uuids(), None) is not None
+        except UnusableError:
+            return True
 
     def stage_manifest(
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
@@ -433,13 +473,18 @@ def clear(path: Path) -> None:
 
 
 def hash_of(file: IO[bytes], size: int) -> str | None:
-    """The hash of a file of this size, open at its start, a part of it in memory at a time. None if it changes."""
+    """The hash of a file of this size, open at its start, a part of it in memory at a time. None if it changes.
+
+    Raises OSError if it cannot be read.
+    """
     if size <= CHUNK:
         data = file.read(size + 1)
         return _core.hash_bytes(data).hash if len(data) == size else None
     try:
         return _core.hash_file(f"/dev/fd/{file.fileno()}", sample_above=NEVER_SAMPLED).hash
-    except ItemError:
+    except ItemError as error:
+        if error.error_class is ErrorClass.IO_TRANSIENT:
+            raise OSError(errno.EIO, error.message) from error
         return None
 
 

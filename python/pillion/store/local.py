@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from pillion import _core
-from pillion.errors import CatalogError, ItemError, LibraryError, reason
+from pillion.errors import CatalogError, ItemError, LibraryError, UnusableError, is_absence, reason
 from pillion.failpoints import reach
 from pillion.store.base import FILE, FOLDER, PRIVATE, Placement, Store, folder_of, hash_of, parts_of
 
@@ -68,26 +68,46 @@ class LocalStore(Store):
         return os.path.lexists(self.absolute(rel_path))
 
     def exist(self, rel_paths: Sequence[str]) -> list[bool]:
-        """Whether something is at each of these places. Raises LibraryError where that cannot be told."""
+        """Whether something is at each of these places. Raises UnusableError where that cannot be told."""
         try:
             return list(_core.exists_many(self.sidecars, list(rel_paths)))
         except ItemError as error:
             raise self._unreadable(rel_paths) or error from error
 
-    def _unreadable(self, rel_paths: Sequence[str]) -> LibraryError | None:
+    def _unreadable(self, rel_paths: Sequence[str]) -> UnusableError | None:
         """An error that names the first of these places that cannot be looked at."""
         for rel_path in rel_paths:
             try:
                 os.lstat(self.absolute(rel_path))
-            except (FileNotFoundError, NotADirectoryError, CatalogError):
+            except CatalogError:
                 continue
             except OSError as error:
-                folder = self.absolute(rel_path).parent
-                return LibraryError(
-                    f"The folder {folder} of the library cannot be used ({error.strerror}): give yourself the right to"
-                    " read and write it, or see to its disk."
-                )
+                if not is_absence(error):
+                    return self.unusable(rel_path, error)
         return None
+
+    def unusable(self, rel_path: str, error: OSError) -> UnusableError:
+        """What an error that is no absence means, with the first on the way that cannot be entered, read or written."""
+        places = [self.sidecars]
+        for name in parts_of(rel_path):
+            places.append(places[-1] / name)
+        tried = ((place, mode) for mode in (os.R_OK | os.X_OK, os.W_OK) for place in places)
+        last = places[-1] if os.path.isfile(places[-1]) else places[-2]
+        refusing = next((place for place, mode in tried if not _may_be_used(place, mode)), last)
+        what = "file" if os.path.isfile(refusing) else "folder"
+        return UnusableError(str(refusing), reason(error), what)
+
+    def refuse_unusable(self, rel_path: str) -> None:
+        """Raise UnusableError if a folder on the way there, or the manifest of its content, cannot be used."""
+        at = self.sidecars
+        names = parts_of(rel_path)
+        for name in names:
+            if not _may_be_used(at, os.R_OK | os.W_OK | os.X_OK):
+                raise UnusableError(str(at), os.strerror(errno.EACCES))
+            at = at / name
+        manifest = self.absolute(self.manifest_rel_path(names[3]))
+        if not _may_be_used(manifest, os.R_OK):
+            raise UnusableError(str(manifest), os.strerror(errno.EACCES), "file")
 
     def remove(self, rel_path: str) -> bool:
         """Remove a regular file below ``sidecars/``, and the folders that are empty then. False if there is none.
@@ -111,28 +131,73 @@ class LocalStore(Store):
         _core.sync_filesystem(self.sidecars)
         reach("store.synced")
 
-    def place(self, placements: Sequence[Placement]) -> None:
+    def place(self, placements: Sequence[Placement], refused: dict[str, str] | None = None) -> None:
         """Rename staged files to their final paths. Call :meth:`sync` before and after.
 
-        Raises LibraryError if a folder of the library is gone, or a link stands in its place.
+        ``refused``: is given the contents whose folders cannot be written, with why; none of their files is placed any
+        more. Raises LibraryError if a folder of the library is gone, or a link stands in its place, and OSError.
         """
         with _Folders(self.staging) as staging, _Folders(self.sidecars) as sidecars:
             for placement in placements:
+                uuid = placement.rel_path.split("/")[3]
+                if refused and uuid in refused:
+                    continue
                 reach("store.rename")
                 try:
                     _place_file(placement, staging, sidecars)
-                except (FileNotFoundError, NotADirectoryError) as error:
-                    message = f"A folder of the library {self.root} was removed or replaced: {reason(error)}."
-                    raise LibraryError(message) from error
+                except FileNotFoundError as error:
+                    raise self._replaced(error) from error
+                except NotADirectoryError as error:
+                    if refused is None or not self.sidecars.is_dir():
+                        raise self._replaced(error) from error
+                    sidecars.close()
+                    refused[uuid] = f"{self._no_folder(placement.rel_path)} is no folder any more: remove it."
+                    continue
+                except OSError as error:
+                    if refused is None or error.errno not in _OF_ONE:
+                        raise
+                    sidecars.close()
+                    refused[uuid] = str(self.unusable(placement.rel_path, error))
+                    continue
                 reach("store.renamed")
 
-    def content_uuids(self) -> Iterator[str]:
+    def _replaced(self, error: OSError) -> LibraryError:
+        return LibraryError(f"A folder of the library {self.root} was removed or replaced: {reason(error)}.")
+
+    def _no_folder(self, rel_path: str) -> Path:
+        """The first on the way to a place that is a file or a link."""
+        at = self.sidecars
+        for name in parts_of(rel_path)[:-1]:
+            at = at / name
+            if at.is_symlink() or not at.is_dir():
+                break
+        return at
+
+    def content_uuids(self, refused: dict[str, str] | None = None) -> Iterator[str]:
         """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
-        for first in _folders(self.sidecars / "content", 2):
-            for second in _folders(first, 2):
-                for folder in _folders(second, 36):
-                    if folder.name[:4] == first.name + second.name:
-                        yield folder.name
+        for first in self._folders("content", 2, refused):
+            for second in self._folders(first, 2, refused):
+                for folder in self._folders(second, 36, refused):
+                    uuid = folder.rpartition("/")[2]
+                    if uuid[:4] == first[-2:] + second[-2:]:
+                        yield uuid
+
+    def _folders(self, parent: str, name_length: int, refused: dict[str, str] | None) -> list[str]:
+        """The folders in ``parent``, without links, whose names are ``name_length`` long, in order."""
+        try:
+            with os.scandir(self.sidecars / parent) as items:
+                found = [
+                    item.name for item in items if len(item.name) == name_length and item.is_dir(follow_symlinks=False)
+                ]
+        except OSError as error:
+            if is_absence(error):
+                return []
+            unusable = self.unusable(parent, error)
+            if refused is None:
+                raise unusable from error
+            refused[parent] = str(unusable)
+            return []
+        return [f"{parent}/{name}" for name in sorted(found)]
 
     def remove_content(self, content_uuid: str) -> int:
         """Remove every regular file of a content and the empty folders; returns the number of files.
@@ -156,25 +221,33 @@ class LocalStore(Store):
         return number
 
     def size_of(self, rel_path: str) -> int | None:
-        """The size of a regular file below ``sidecars/``; None if there is none."""
+        """The size of a regular file below ``sidecars/``; None if there is none. Raises UnusableError."""
         try:
             *folders, name = parts_of(rel_path)
             with _opened(self.sidecars, folders) as folder:
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except (OSError, ValueError):
+        except ValueError:
             return None
+        except OSError as error:
+            if is_absence(error):
+                return None
+            raise self.unusable(rel_path, error) from error
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
-        """Whether the file exists and has this size and checksum."""
+        """Whether the file exists and has this size and checksum. Raises UnusableError if it cannot be read."""
         try:
             *folders, name = parts_of(rel_path)
             with _opened(self.sidecars, folders) as folder, open(os.open(name, FILE, dir_fd=folder), "rb") as file:
                 found = os.fstat(file.fileno())
                 is_there = stat.S_ISREG(found.st_mode) and found.st_size == size
                 return is_there and hash_of(file, size) == checksum
-        except (OSError, ValueError):
+        except ValueError:
             return False
+        except OSError as error:
+            if is_absence(error):
+                return False
+            raise self.unusable(rel_path, error) from error
 
     def read(self, rel_path: str, limit: int) -> bytes:
         """The bytes of a regular file below ``sidecars/``, through no link.
@@ -183,22 +256,26 @@ class LocalStore(Store):
         """
         return _read_file(self.sidecars, rel_path, limit)
 
-    def walk_files(self) -> Iterator[str]:
+    def walk_files(self, refused: dict[str, str] | None = None) -> Iterator[str]:
         """Every file below ``sidecars/``, relative to it."""
-        for entry in _core.walk(self.sidecars, hidden=True).files:
+        found = _core.walk(self.sidecars, hidden=True)
+        for entry in found.files:
             yield os.fsdecode(entry[0])
+        if refused is not None:
+            refused.update({os.fsdecode(path): message for path, _, message in found.problems})
 
 
-def _folders(parent: Path, name_length: int) -> list[Path]:
-    """The folders in ``parent``, without links, whose names are ``name_length`` long, in order."""
+_OF_ONE = frozenset({errno.EACCES, errno.EPERM, errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EISDIR, errno.ENOTEMPTY})
+"""Errors of one folder or file, which say nothing of those beside it."""
+
+
+def _may_be_used(place: Path, mode: int) -> bool:
+    """Whether a folder may be used in this way, and a file be read; True for what is not there."""
     try:
-        with os.scandir(parent) as items:
-            found = [
-                item.path for item in items if len(item.name) == name_length and item.is_dir(follow_symlinks=False)
-            ]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [Path(path) for path in sorted(found)]
+        found = os.lstat(place)
+    except OSError as error:
+        return is_absence(error)
+    return os.access(place, mode if stat.S_ISDIR(found.st_mode) else os.R_OK)
 
 
 # without following a link ---------------------------------------------------------------------------------------------
