@@ -89,6 +89,12 @@ def test_a_mistake_is_named_with_its_line_and_the_right_name(tmp_path: Path, tex
     assert caught.value.exit_code == 2
 
 
+def test_the_mark_that_some_editors_begin_a_text_with_is_none_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbfpolicy = "mobile"\r\n')
+    assert load_config(path).policy == "mobile"
+
+
 def test_what_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes('# from Windows\npolicy = "desktop" # f\xfcr alle\n'.encode("latin-1"))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models as ocr_models
 from pillion.kinds.transcript import models as whisper
-from pillion.weights import cache, hub
+from pillion.weights import cache, finding, hub
 from pillion.weights.known import KnownModel
 
 WEIGHTS = b"weights"
@@ -255,6 +257,42 @@ def test_a_folder_is_filled_once() -> None:
     assert len(filled) == 1
     (folder,) = folders
     assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_a_folder_that_is_not_whole_any_more_is_filled_again() -> None:
+    def fill(folder: Path) -> None:
+        (folder / "model.bin").write_bytes(WEIGHTS)
+
+    folder = cache.filled_folder("thing", fill)
+    cut = folder / "model.bin"
+    for damage in (
+        lambda: os.truncate(cut, 1),
+        cut.unlink,
+        lambda: folder.with_name(".thing.sizes.json").write_text("{"),
+    ):
+        damage()
+        assert not cache.is_whole(folder)
+        assert cache.filled_folder("thing", fill) == folder
+        assert cut.read_bytes() == WEIGHTS
+        assert cache.is_whole(folder)
+
+
+def test_a_cache_that_cannot_be_looked_at_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = whisper.MODELS["base"]
+    folder = cache.cache_folder() / "models" / known.name
+    folder.mkdir(parents=True)
+    for name in filter(None, (known.weights, known.tokenizer, *known.pinned)):
+        (folder / name).write_bytes(WEIGHTS)
+    assert finding.local(known) == folder
+    real = os.stat
+
+    def denied(path: Any, *arguments: Any, **options: Any) -> Any:
+        if str(cache.cache_folder()) in str(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", denied)
+    assert finding.local(known) is None
 
 
 def test_what_a_killed_process_left_is_cleared() -> None:

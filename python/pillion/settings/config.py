@@ -188,7 +188,7 @@ def _text_of(path: Path) -> str:
         data = file.read(_LARGEST + 1)
     if len(data) > _LARGEST:
         raise ConfigError(f"{path} is larger than {_LARGEST // 1024} KiB.")
-    return data.decode("utf-8").replace("\r\n", "\n")
+    return data.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 class _Reader:

@@ -60,7 +60,7 @@ def sha256_of(path: Path) -> str:
 
 
 def filled_folder(name: str, fill: Callable[[Path], None]) -> Path:
-    """The cache folder ``models/<name>``; made by ``fill(empty_folder)`` if it does not exist yet.
+    """The cache folder ``models/<name>``; made by ``fill(empty_folder)`` if it does not exist yet, or is not whole.
 
     ``fill`` works in a temporary folder that is renamed when complete, so no reader sees a partial one, and what a
     killed process leaves is removed later. One process fills, others wait.
@@ -68,17 +68,43 @@ def filled_folder(name: str, fill: Callable[[Path], None]) -> Path:
     what calls it by :func:`pillion.weights.outside.made_outside`.
     """
     final = cache_folder() / "models" / name
-    if final.is_dir():
+    if is_whole(final):
         return final
     must_not_ask()
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with _locked(final.with_name(f".{name}.lock")):
-            if not final.is_dir():
+            if not is_whole(final):
+                shutil.rmtree(final, ignore_errors=True)
                 _fill(final, fill)
     except OSError as error:
         raise _cache_error(error) from error
     return final
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder is there with all files that were put into it, as long as they were.
+
+    A disk that failed, or a copy of the cache that was ended, leaves shorter ones.
+    """
+    if not os.path.isdir(folder):
+        return False
+    try:
+        sizes = json.loads(_noted(folder).read_bytes())
+    except FileNotFoundError:
+        # Somebody else put it there.
+        return True
+    except (OSError, ValueError):
+        return False
+    try:
+        return all((folder / name).lstat().st_size == size for name, size in dict(sizes).items())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _noted(folder: Path) -> Path:
+    """Beside a folder that was filled here: the size of each of its files."""
+    return folder.with_name(f".{folder.name}.sizes.json")
 
 
 def _fill(final: Path, fill: Callable[[Path], None]) -> None:
@@ -89,6 +115,8 @@ def _fill(final: Path, fill: Callable[[Path], None]) -> None:
         fill(making)
         for path in making.iterdir():
             _sync(path)
+        sizes = {path.name: path.lstat().st_size for path in making.iterdir()}
+        _write_atomically(_noted(final), json.dumps(sizes).encode())
         try:
             making.rename(final)
         except OSError:

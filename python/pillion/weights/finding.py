@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pillion.weights.cache import cache_folder, filled_folder, sha256_of
+from pillion.weights.cache import cache_folder, filled_folder, is_whole, sha256_of
 from pillion.weights.hub import downloaded
 from pillion.weights.known import KnownModel, ModelFolder, missing
 
@@ -92,8 +92,9 @@ def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
 
 
 def _holds(folder: Path, known: KnownModel) -> bool:
-    """Whether the folder has the files that the model needs."""
-    return all((folder / name).is_file() for name in (known.weights, known.tokenizer, *known.pinned) if name)
+    """Whether the folder has the files that the model needs, and they can be looked at."""
+    names = (known.weights, known.tokenizer, *known.pinned)
+    return is_whole(folder) and all(os.path.isfile(folder / name) for name in names if name)
 
 
 def _hub_snapshots(repository: str) -> list[Path]:
