@@ -381,6 +381,9 @@ def _put_to_sleep(process: subprocess.Popen[str], root: Path) -> None:
             return
         except pysqlite3.OperationalError:
             process.send_signal(signal.SIGCONT)
+            # On a busy machine it may take a while until it runs at all.
+            connection.execute(f"PRAGMA busy_timeout = {PATIENCE_S * 1000:.0f}")
+            connection.execute("BEGIN IMMEDIATE")
         finally:
             connection.close()
     raise AssertionError("it always holds the write lock")

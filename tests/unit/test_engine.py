@@ -13,6 +13,7 @@ from pillion.job import Urgency, priority_of
 from pillion.kinds import registry
 from pillion.model import Allowance, SidecarKind
 from pillion.pool.pool import SetAside, WorkerPool
+from pillion.queue import engine as engine_module
 from pillion.queue.engine import Engine, Planned, Result
 
 MIB = 1024 * 1024
@@ -165,6 +166,32 @@ def test_what_comes_to_an_idle_engine_is_taken_before_it_waits_for_results(
     engine.stop()
     thread.join(60)
     assert waited_for[0] == 1
+
+
+def test_an_idle_engine_asks_again_as_soon_as_somebody_writes_and_not_before(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question costs a hundred glances at what tells of writes, and a library may have nothing to do for days."""
+    monkeypatch.setattr(engine_module, "_TRACED_LOOK_S", 3600.0)
+    jobs = Jobs()
+    questions: list[int] = []
+    glances: list[int] = []
+    fronts = jobs.fronts
+    monkeypatch.setattr(jobs, "fronts", lambda now: questions.append(len(glances)) or fronts(now))
+
+    def trace() -> object:
+        glances.append(0)
+        if len(glances) == 30:
+            jobs.add("photo", "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
+        return len(glances) >= 30
+
+    engine = Engine(jobs, pool, LIMITS, trace=trace)
+    thread = threading.Thread(target=lambda: engine.run(until_idle=False))
+    thread.start()
+    jobs.wait_for({"photo"}, jobs.finished)
+    engine.stop()
+    thread.join(60)
+    assert [at for at in questions if 1 < at < 30] == []
 
 
 def test_who_waits_for_an_idle_moment_is_told_of_none_before_that(

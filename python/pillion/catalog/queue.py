@@ -495,12 +495,12 @@ def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
     return connection.execute(sa.update(jobs).where(mine).values(lease_deadline=now + LEASE_S)).rowcount
 
 
+_OWNERS = prepared("SELECT lease_owner, max(lease_deadline) FROM jobs WHERE state = 'running' GROUP BY lease_owner")
+
+
 def owners(connection: sa.Connection) -> dict[str, float]:
     """Owners of running jobs, and the latest deadline of each."""
-    query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
-        jobs.c.state == JobState.RUNNING.value
-    )
-    return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.lease_owner))}
+    return {row[0]: row[1] for row in connection.exec_driver_sql(_OWNERS[connection.dialect.name])}
 
 
 def rescue(connection: sa.Connection, owner: str, now: float) -> int:
@@ -518,24 +518,39 @@ def void_claims(connection: sa.Connection, owner: str, tokens: Sequence[str], no
     change_jobs(connection, job_rescued(), now, jobs.c.lease_owner == owner, jobs.c.lease_token.in_(tokens))
 
 
+# As in _NEXT_RETRY, the constants and the kind let the index of delayed jobs answer.
+_OVERLONG = prepared(
+    "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND not_before > 0 AND kind = :kind"
+    " AND not_before > :latest)"
+)
+
+
 def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
     """Whether a queued job waits longer than any retry does, because the clock was set back."""
-    return connection.execute(sa.select(jobs.c.id).where(*_overlong(now)).limit(1)).first() is not None
+    query, latest = _OVERLONG[connection.dialect.name], now + LONGEST_WAIT_S
+    return any(connection.exec_driver_sql(query, (kind, latest)).scalar() for kind in registry.names())
 
 
 def end_overlong_waits(connection: sa.Connection, now: float) -> None:
     """Let those jobs run now."""
-    connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
+    overlong = (*_delayed(registry.names()), jobs.c.not_before > now + LONGEST_WAIT_S)
+    connection.execute(sa.update(jobs).where(*overlong).values(not_before=0.0, updated_at=now))
 
 
 _LACKS_TOOL = sa.func.coalesce(jobs.c.error_class, "") == ErrorClass.MISSING_TOOL.value
 
 
+_LACKING = prepared(
+    "SELECT id, kind, coalesce(error_message, '') FROM jobs WHERE state = 'queued' AND not_before > 0 AND kind = :kind"
+    f" AND not_before > :now AND coalesce(error_class, '') = '{ErrorClass.MISSING_TOOL.value}'"
+)
+
+
 def lacking_tools(connection: sa.Connection, kinds: Iterable[SidecarKind], now: float) -> list[tuple[int, str, str]]:
     """The queued jobs of these kinds that wait because they lack a tool: job id, kind, and what they lack."""
-    query = sa.select(jobs.c.id, jobs.c.kind, sa.func.coalesce(jobs.c.error_message, ""))
-    rows = connection.execute(query.where(*_delayed(kinds), jobs.c.not_before > now, _LACKS_TOOL).order_by(jobs.c.id))
-    return [(job, kind, message) for job, kind, message in rows]
+    query = _LACKING[connection.dialect.name]
+    found = [tuple(row) for kind in kinds for row in connection.exec_driver_sql(query, (kind, now))]
+    return sorted((job, kind, message) for job, kind, message in found)
 
 
 def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
@@ -576,10 +591,6 @@ def wait_types(
     lacks = {"error_class": ErrorClass.MISSING_TOOL.value, "error_message": notice}
     waits = sa.update(jobs).where(queued, plain, jobs.c.content_uuid.in_(taken))
     return list(connection.scalars(waits.values(not_before=until, updated_at=now, **lacks).returning(jobs.c.id)))
-
-
-def _overlong(now: float) -> list[sa.ColumnElement[bool]]:
-    return [*_delayed(registry.names()), jobs.c.not_before > now + LONGEST_WAIT_S]
 
 
 def _delayed(kinds: Iterable[SidecarKind]) -> list[sa.ColumnElement[bool]]:

@@ -43,8 +43,13 @@ _LOOK_S = 0.1
 """How often to look for on-demand jobs while all workers have enough to do."""
 
 _IDLE_LOOK_S = 0.2
+"""How often to ask, while there is nothing to do, where nothing tells that anybody has written."""
+
+_TRACED_LOOK_S = 1.0
+"""The same where something does: then only time makes work due, as a hold or quiet hours end."""
+
 _GLANCE_S = 0.02
-"""How often to see, while there is nothing to do, whether anybody has written."""
+"""How often to see whether anybody has written."""
 
 _CANCELLED = object()
 
@@ -276,9 +281,7 @@ class Engine(Generic[J]):
                 if not self._in_flight and not self._buffer:
                     if not self._wait_for_work(until_idle):
                         return
-                    # What came meanwhile must not wait for results, of which none can come.
-                    self._top_up()
-                if self._in_flight:
+                elif self._in_flight:
                     self._collect()
                 self._flush()
         finally:
@@ -451,7 +454,8 @@ class Engine(Generic[J]):
             self.idle.found(cleared)
             if until_idle:
                 return False
-        self._rest(min(max((retry or now + 1.0) - now, 0.05), _IDLE_LOOK_S), trace)
+        longest = _IDLE_LOOK_S if trace is None else _TRACED_LOOK_S
+        self._rest(min(max((retry or now + longest) - now, 0.05), longest), trace)
         return True
 
     def _rest(self, seconds: float, trace: object) -> None:
