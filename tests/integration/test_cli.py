@@ -223,6 +223,14 @@ def test_the_list_of_commands_says_what_their_own_help_says(name: str) -> None:
         assert parameter.help
 
 
+@pytest.mark.parametrize("command", ["text", "ocr", "transcribe"])
+def test_a_folder_in_place_of_a_file_is_named_as_one(command: str, tmp_path: Path) -> None:
+    done = run(command, tmp_path, "--json")
+    message = "it is a folder: name the files in it"
+    assert json.loads(done.stdout) == {"source": str(tmp_path), "error": {"class": "unsupported", "message": message}}
+    assert (done.returncode, message in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("name", ["locations", "peer", "service", "token"])
 def test_the_lists_of_commands_of_a_command_are_whole_sentences(name: str) -> None:
     group = program.get_command(click.Context(program), name)

@@ -266,6 +266,8 @@ def _each(sources: Sequence[Path], make: Callable[[Isolated, Path], None], as_js
     with Isolated(*sources) as apart:
         for source in sources:
             try:
+                if source.is_dir():
+                    raise ItemError(ErrorClass.UNSUPPORTED, "it is a folder: name the files in it")
                 make(apart, source)
             except ItemError as error:
                 failed += 1
