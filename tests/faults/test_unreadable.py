@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,37 @@ def test_one_file_of_a_batch_that_has_no_place_waits_alone(root: Path, monkeypat
         monkeypatch.setattr(local.os, "replace", real)
         assert sum(library.run().recorded.values()) == 2
     check_invariants(root, finished=True)
+
+
+def test_a_folder_of_the_library_itself_is_named_with_what_to_do(root: Path) -> None:
+    (root / "staging").chmod(0)
+    done = run_bound("work", "--library", root)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"pillion: {root / 'staging'}: Permission denied; give yourself the right to use it.\n"
+
+
+def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_path: Path) -> None:
+    folder, root = tmp_path / "notes", tmp_path / "library"
+    folder.mkdir()
+    for word in ("heron", "walrus"):
+        (folder / f"{word[0]}.txt").write_text(f"A note about the {word}.")
+    with Library.open(root) as library:
+        library.index(folder, kinds=["text"])
+        library.run()
+        (uuid,) = [item.content_uuid for item in library.ls() if item.sources[0].endswith("h.txt")]
+        assert [hit.content_uuid for hit in library.search("heron")] == [uuid]
+    text = _place(root, "content", uuid) / "text"
+    text.chmod(0)
+    found = run_bound("search", "heron", "--library", root)
+    assert (found.returncode, "h.txt" in found.stdout) == (0, True), found.stderr
+    # An index that is built now cannot have it, and says so.
+    shutil.rmtree(root / "search")
+    for word, code in (("heron", 1), ("walrus", 0)):
+        found = run_bound("search", word, "--library", root)
+        assert found.returncode == code, found.stderr
+        assert "cannot be read" in found.stderr
+        assert "Permission denied" in found.stderr
+        assert "damaged" not in found.stderr
+    text.chmod(0o700)
+    found = run_bound("search", "heron", "--library", root)
+    assert (found.returncode, "h.txt" in found.stdout, found.stderr) == (0, True, "")

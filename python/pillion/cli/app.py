@@ -150,9 +150,10 @@ def _line(raised: PillionError | OSError) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    """What the system says of a file without its number, which is nothing to people."""
+    """What the system says of a file without its number, which is nothing to people; and what to do, if that helps."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}."
+        remedy = "; give yourself the right to use it" if isinstance(error, PermissionError) else ""
+        return f"{os.fsdecode(error.filename)}: {error.strerror}{remedy}."
     return f"{reason(error)}." if isinstance(error, OSError) else str(error)
 
 

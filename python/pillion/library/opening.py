@@ -263,4 +263,4 @@ def _create_folders(root: Path, policy: str | None, sidecars: str | None, *, ado
         if not (root / "config.toml").exists():
             (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
     except OSError as error:
-        raise LibraryError(f"Cannot make a library at {root}: {error.strerror}.") from error
+        raise LibraryError(f"Cannot make a library at {root}: {error.strerror}; give another --library.") from error
