@@ -474,6 +474,52 @@ def test_what_stands_in_a_column_of_text_is_read_with_it() -> None:
     assert [one.text.replace("\t", " ") for one in read] == texts
 
 
+@pytest.mark.parametrize("top", [340, 430], ids=["beside others", "below all others"])
+def test_columns_are_whole_where_the_engine_read_them_in_turns(top: int) -> None:
+    """Where a level space parts two of them from two others, these are read after them."""
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(10)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(7)]
+    under_left = [line(f"nobody counted the ropes of {n}", 100, 430 + 30 * n) for n in range(8)]
+    under_right = [line(f"sailors came in the winter of {n}", 560, top + 30 * n) for n in range(8)]
+    foot = [line("nobody came here 12", 100, 800), line("sailors came here 13", 560, 800)]
+    given = [*left, *right, *under_left, *under_right, *foot]
+    want = [*left, *under_left, *right, *under_right, *foot] if top == 340 else given
+    read = " ".join(one.text for one in structured(given, SIZE)[0])
+    assert read.split() == " ".join(one.text for one in want).split()
+
+
+HEADED = [line("captains wrote the letters of the harbour here", 300, 100 + 30 * n) for n in range(9)]
+
+
+def headed(*numbers: int) -> list[OcrLine]:
+    """Short lines level with some of them."""
+    return [line(f"Part {n}", 180, 100 + 30 * n) for n in numbers]
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["read before", "read after"])
+def test_heads_beside_paragraphs_come_before_them(first: bool) -> None:
+    heads = headed(0, 3, 5)
+    given = [*heads, *HEADED] if first else [*HEADED, *heads]
+    read, _ = structured(given, SIZE)
+    want = [heads[0], *HEADED[:3], heads[1], *HEADED[3:5], heads[2], *HEADED[5:]]
+    assert " ".join(one.text for one in read).split() == " ".join(one.text for one in want).split()
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        headed(3),
+        headed(3, 4, 5),
+        [*headed(3, 5), line("nobody counted the ropes", 30, 500)],
+        [line("7", 180, 190), line("8", 180, 250)],
+    ],
+    ids=["one", "no lines between", "a column of text", "numbers"],
+)
+def test_other_short_lines_beside_text_stay_where_they_were_read(beside: list[OcrLine]) -> None:
+    read, _ = structured([*beside, *HEADED], SIZE)
+    assert [one.text for one in read[: len(beside)]] == [one.text for one in beside]
+
+
 def test_what_ends_above_two_columns_is_no_part_of_them() -> None:
     """As the articles of a web page whose last lines are between the columns below them in place."""
     first = [line(f"the article on the left {n}", 60, 20 + 30 * n) for n in range(6)]

@@ -19,9 +19,19 @@ from pillion.kinds.ocr.exports.alto import alto
 from pillion.kinds.ocr.exports.hocr import hocr
 from pillion.kinds.ocr.exports.markdown import markdown
 from pillion.kinds.ocr.layout import Layout, turned_back
-from pillion.kinds.ocr.order import are_unspaced, joined_words, mostly_run_left
 from pillion.kinds.ocr.page import _across, is_in_columns
-from pillion.kinds.ocr.result import BlockType, Box, Direction, OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.kinds.ocr.result import (
+    BlockType,
+    Box,
+    Direction,
+    OcrLine,
+    OcrPage,
+    OcrResult,
+    OcrWord,
+    are_unspaced,
+    joined_words,
+    mostly_run_left,
+)
 from pillion.kinds.ocr.segments import Segment
 from pillion.kinds.ocr.tesseract import (
     RecognisedLine,

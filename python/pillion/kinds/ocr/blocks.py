@@ -20,10 +20,19 @@ from pillion.kinds.ocr.order import (
     is_below,
     is_full,
     joined,
+)
+from pillion.kinds.ocr.result import (
+    Block,
+    BlockType,
+    Box,
+    Direction,
+    OcrLine,
+    OcrPage,
+    OcrWord,
     joined_words,
+    mean_confidence,
     mostly_run_left,
 )
-from pillion.kinds.ocr.result import Block, BlockType, Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
 
 # blocks ---------------------------------------------------------------------------------------------------------------
 

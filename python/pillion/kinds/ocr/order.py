@@ -1,4 +1,4 @@
-"""The order of a page's lines, the words of each joined, and which way they run.
+"""The order of a page's lines.
 
 All is judged by the boxes of lines and words, on the upright, level page, in any unit; a page in a script that runs
 from right to left is seen in a mirror.
@@ -10,12 +10,12 @@ import bisect
 import itertools
 import math
 import statistics
-import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
+from pillion.kinds.ocr.heads import headed
+from pillion.kinds.ocr.result import Box, OcrLine, OcrWord, are_unspaced, joined_words
 
 # order ----------------------------------------------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ def _placed(line: OcrLine, view: View) -> Placed:
 
 def _ordered(lines: Sequence[Placed]) -> list[Placed]:
     """The lines of a recognised page in order."""
-    return _from_above(_mended(_apart_at_gutters(_by_columns(lines))))
+    return _with_side_heads(_from_above(_mended(_apart_at_gutters(_by_columns(lines)))))
 
 
 def joined(rows: Sequence[Sequence[Placed]], view: View) -> list[Placed]:
@@ -411,8 +411,13 @@ def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: flo
     places = [place for place, line in enumerate(lines) if top < _middle(line) < bottom]
     sides = {place: both for place in places if (both := column.sides(lines[place])) is not None}
     full = {place for place in sides if is_full(lines[place])}
-    if not _are_two_columns([both for place, both in sides.items() if place in full]):
-        return list(lines)
+    read = [both for place, both in sides.items() if place in full]
+    if not _are_two_columns(read):
+        spaces = [space for turn in _turns(read) if (space := _space_at(read, turn)) is not None]
+        found = list(lines)
+        for low, high in itertools.pairwise([top, *spaces, bottom]) if spaces else ():
+            found = _with_band(found, column, low, high)
+        return found
     for is_foot in (True, False):
         sides = _without_ends(sides, is_foot=is_foot, far=_HEAD * column.height)
     if not _are_two_columns([both for place, both in sides.items() if place in full]):
@@ -436,10 +441,34 @@ def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: flo
 
 
 def _are_two_columns(sides: Sequence[_Sides]) -> bool:
-    """Whether lines of running text, in the engine's order, are on the left first and then on the right."""
+    """Whether lines of running text, in the engine's order, are on the left first and then on the right, or woven."""
     is_left = [left is not None for left, _ in sides]
     count = sum(is_left)
-    return min(count, len(sides) - count) >= _FULL_LINES and sum(is_left[:count]) >= _NEARLY_ALL * count
+    if min(count, len(sides) - count) < _FULL_LINES:
+        return False
+    return sum(is_left[:count]) >= _NEARLY_ALL * count or _are_woven(sides)
+
+
+def _are_woven(sides: Sequence[_Sides]) -> bool:
+    """Whether the engine went back to the left, to lines of the same column as the first, and no level space across
+    parts what it read before from what it read after.
+    """
+    turns = _turns(sides)
+    column = [left for left, _ in itertools.takewhile(lambda both: both[0] is not None, sides)]
+    return bool(turns and column) and all(
+        _space_at(sides, turn) is None and _is_text_of([left for left, _ in sides[turn:]], column) for turn in turns
+    )
+
+
+def _turns(sides: Sequence[_Sides]) -> list[int]:
+    """Where the engine went from the right back to the left."""
+    return [place for place, (one, two) in enumerate(itertools.pairwise(sides), 1) if one[0] is None and two[0]]
+
+
+def _space_at(sides: Sequence[_Sides], turn: int) -> float | None:
+    """The height of a level space between what is before a turn and what is after it; None where there is none."""
+    end, begin = max(_around(both)[3] for both in sides[:turn]), min(_around(both)[1] for both in sides[turn:])
+    return (end + begin) / 2 if end <= begin else None
 
 
 def _hold_columns(sides: Sequence[_Sides]) -> bool:
@@ -660,6 +689,21 @@ def _is_over(box: Box, other: Box) -> bool:
     return shared > _OVER * min(box[2] - box[0], other[2] - other[0])
 
 
+# side heads -----------------------------------------------------------------------------------------------------------
+
+
+def _with_side_heads(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, each head that stands on the left of a paragraph just before this one's first line."""
+    by_place = sorted(lines, key=lambda line: line.box[1])
+    if all(line.box[1] >= _middle(above) for above, line in itertools.pairwise(by_place)):
+        return list(lines)
+    full = [is_full(line) for line in lines]
+    words = [not of_text and _wordy(line.line.words) > 0 for line, of_text in zip(lines, full, strict=True)]
+    before = headed([line.box for line in lines], words, full, lambda one, two: is_below(lines[one], lines[two]))
+    rest = (place for place in range(len(lines)) if place not in before.values())
+    return [lines[at] for place in rest for at in (before.get(place), place) if at is not None]
+
+
 # the upright, level page ----------------------------------------------------------------------------------------------
 
 
@@ -688,58 +732,3 @@ def _upright(box: Box, size: Size, rotation: int) -> Box:
     if rotation == 270:
         return top, width - right, bottom, width - left
     return box
-
-
-# words of a line ------------------------------------------------------------------------------------------------------
-
-_UNSPACED = (
-    ("\u3000", "\u30ff"),
-    ("\u31f0", "\u31ff"),
-    ("\u3400", "\u4dbf"),
-    ("\u4e00", "\u9fff"),
-    ("\uf900", "\ufaff"),
-    ("\uff01", "\uff9f"),
-    ("\U00020000", "\U0003ffff"),
-)
-"""Unicode blocks of Chinese and Japanese: ideographs, kana, their punctuation, and full-width forms. Not Korean."""
-_FIRST_TO_RUN_LEFT = "\u0590"
-
-
-def joined_words(words: Sequence[str]) -> str:
-    """Words separated by spaces, except in scripts that are written without them."""
-    text = ""
-    for word in words:
-        closed = text and word and _is_unspaced(text[-1]) and _is_unspaced(word[0])
-        text += word if closed or not text else f" {word}"
-    return text
-
-
-def joined_lines(lines: Iterable[Sequence[str]]) -> list[str]:
-    """Each line's words, joined so."""
-    return [joined_words(words) for words in lines]
-
-
-def are_unspaced(words: Iterable[str]) -> bool:
-    """Whether most letters are Chinese or Japanese."""
-    letters = [character for word in words for character in word if character.isalpha()]
-    return bool(letters) and 2 * sum(map(_is_unspaced, letters)) > len(letters)
-
-
-def _is_unspaced(character: str) -> bool:
-    return any(first <= character <= last for first, last in _UNSPACED)
-
-
-def mostly_run_left(texts: Iterable[str]) -> bool:
-    """Whether most letters are of a script that runs from right to left: Arabic, Hebrew, Syriac, Thaana."""
-    texts = list(texts)
-    to_left = sum(_runs_left(letter) for text in texts for letter in text if letter >= _FIRST_TO_RUN_LEFT)
-    return to_left > 0 and 2 * to_left > sum(character.isalpha() for text in texts for character in text)
-
-
-def has_letters_to_left(text: str) -> bool:
-    """Whether there are letters of such a script at all."""
-    return not text.isascii() and any(map(_runs_left, text))
-
-
-def _runs_left(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("R", "AL")

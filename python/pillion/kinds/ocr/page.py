@@ -36,8 +36,7 @@ from pillion.kinds.ocr.layout import (
 )
 from pillion.kinds.ocr.lost import with_lost
 from pillion.kinds.ocr.models import VERTICAL_CODES
-from pillion.kinds.ocr.order import are_unspaced, joined_lines
-from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
+from pillion.kinds.ocr.result import Box, OcrLine, OcrWord, are_unspaced, joined_lines
 from pillion.kinds.ocr.segments import (
     FEW_LINES,
     SURE,

@@ -30,7 +30,6 @@ from pillion.kinds.ocr.layout import (
     gray_of,
     print_gray_of,
 )
-from pillion.kinds.ocr.order import are_unspaced
 from pillion.kinds.ocr.page import (
     Begun,
     ImageSource,
@@ -52,7 +51,7 @@ from pillion.kinds.ocr.photograph import (
     small_print_in,
 )
 from pillion.kinds.ocr.ppocr import Region
-from pillion.kinds.ocr.result import Direction, Notes, OcrPage, OcrResult, mean_confidence
+from pillion.kinds.ocr.result import Direction, Notes, OcrPage, OcrResult, are_unspaced, mean_confidence
 from pillion.kinds.ocr.rows import Shown
 from pillion.kinds.ocr.segments import (
     SURE,

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.order import joined_words
 from pillion.kinds.ocr.ppocr import RegionText
+from pillion.kinds.ocr.result import joined_words
 
 if TYPE_CHECKING:
     import numpy as np

@@ -30,8 +30,7 @@ from pillion.kinds.ocr import leaders, models, program
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, may_have_leaders, short_runs
 from pillion.kinds.ocr.models import LANGUAGES, language_of
-from pillion.kinds.ocr.order import has_letters_to_left
-from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.result import Box, has_letters_to_left
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pillion.kinds.ocr.exports.pages import blocks, paragraphs_of
-from pillion.kinds.ocr.order import are_unspaced, joined_words
-from pillion.kinds.ocr.result import Block, BlockType, Direction, OcrLine, OcrPage, OcrResult
+from pillion.kinds.ocr.result import (
+    Block,
+    BlockType,
+    Direction,
+    OcrLine,
+    OcrPage,
+    OcrResult,
+    are_unspaced,
+    joined_words,
+)
 
 _TITLE = 1.3
 """A heading so many times as high as the lowest one is a title."""
