@@ -198,6 +198,17 @@ def test_a_folder_of_the_library_itself_is_named_with_what_to_do(root: Path) -> 
     done = run_bound("work", "--library", root)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"pillion: {root / 'staging'}: Permission denied; give yourself the right to use it.\n"
+    (root / "sidecars").chmod(0)
+    done = run_bound("verify", "--library", root)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{root / 'sidecars'} of the library cannot be used" in done.stderr
+    assert REMEDY in done.stderr
+    (root / "config.toml").chmod(0)
+    done = run_bound("status", "--library", root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"pillion: Cannot read {root / 'config.toml'}: Permission denied; give yourself the right to read it.\n"
+    )
 
 
 def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_path: Path) -> None:

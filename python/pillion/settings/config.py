@@ -156,7 +156,8 @@ def load_config(path: Path) -> Config:
     except FileNotFoundError:
         return Config()
     except OSError as error:
-        raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
+        remedy = "; give yourself the right to read it" if isinstance(error, PermissionError) else ""
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}{remedy}.") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}, is not text in UTF-8: save it with that encoding.") from error

@@ -257,8 +257,11 @@ class LocalStore(Store):
         return _read_file(self.sidecars, rel_path, limit)
 
     def walk_files(self, refused: dict[str, str] | None = None) -> Iterator[str]:
-        """Every file below ``sidecars/``, relative to it."""
-        found = _core.walk(self.sidecars, hidden=True)
+        """Every file below ``sidecars/``, relative to it. Raises UnusableError if that itself cannot be read."""
+        try:
+            found = _core.walk(self.sidecars, hidden=True)
+        except ItemError as error:
+            raise UnusableError(str(self.sidecars), error.message) from error
         for entry in found.files:
             yield os.fsdecode(entry[0])
         if refused is not None:
