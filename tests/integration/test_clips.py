@@ -69,7 +69,8 @@ def test_words_in_doubt_are_read_in_wider_windows(clips: Sequence[Path], monkeyp
     clips_module.recognise([clip], model="base")
     assert len(frames) == 1
     assert frames[0] < 1500
-    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
+    windows = (*clips_module._FITTING_FRAMES, clips_module._WIDE_FRAMES)
+    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", dict.fromkeys(windows, 0.0))
     clips_module.recognise([clip], model="base")
     assert frames[2:] == [1500]
     monkeypatch.setattr(readings, "says_the_same", lambda one, other: False)

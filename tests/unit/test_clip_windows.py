@@ -52,6 +52,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     monkeypatch.setattr(readings, "storage", lambda array: array)
     monkeypatch.setattr(readings, "read", read)
     monkeypatch.setattr(readings, "with_words", with_words)
+    monkeypatch.setattr(clips, "_UNREAD_SECONDS", 60.0)
     monkeypatch.setattr(clips, "_UNREAD_SECONDS_IF_SURE", 60.0)
     return heard
 
@@ -86,6 +87,13 @@ def test_a_clip_in_doubt_gets_wider_windows_as_they_are(heard: Heard) -> None:
     assert heard.windows == [700, 1500, FULL_FRAMES]
     assert [len(part) for part in heard.decoded] == [750, 750, 1500]
     assert all(part.tolist() == list(range(len(part))) for part in heard.decoded[1:])
+
+
+def test_a_fitting_window_has_to_be_surer_than_a_wide_one(heard: Heard) -> None:
+    heard.to_say = [Reading("it", 1.0, (1,), " Forse.", -0.55, 0.0), Reading("it", 1.0, (1,), " Mai.", -0.55, 0.0)]
+    (found,) = clips.recognise([clip(3.0)], model="base")
+    assert found.segments[0].text == " Mai."
+    assert heard.windows == [700, 1500]
 
 
 def test_what_repeats_itself_is_in_doubt_however_sure(heard: Heard) -> None:

@@ -44,8 +44,9 @@ _BATCH_FRAMES = 12_000
 """Total length of the windows of a batch: 17 of the smallest, 4 of the full ones."""
 
 _DOUBTFUL_LANGUAGE = 0.25
-_DOUBTFUL_LOG_PROBABILITY = -0.6
 """Below this a clip gets the next wider window."""
+_DOUBTFUL_LOG_PROBABILITY = dict.fromkeys(_FITTING_FRAMES, -0.5) | {_WIDE_FRAMES: -0.6}
+"""By window: below this the next wider one is read. A fitting one mishears more than a wide one that is as sure."""
 _HOPELESS_LOG_PROBABILITY = -0.9
 """Below this it gets the full window at once."""
 _UNREAD_SECONDS = 0.25
@@ -96,9 +97,9 @@ def _frames_of(clip: Clip) -> int:
     return next(frames for frames in _FITTING_FRAMES if needed <= frames)
 
 
-def _is_doubtful(reading: Reading) -> bool:
+def _is_doubtful(reading: Reading, frames: int) -> bool:
     """Whether a reading in a window that is not the full one is to be done again, as far as its text says."""
-    return reading.log_probability < _DOUBTFUL_LOG_PROBABILITY or _looks_invented(reading)
+    return reading.log_probability < _DOUBTFUL_LOG_PROBABILITY[frames] or _looks_invented(reading)
 
 
 def _has_hope(reading: Reading) -> bool:
@@ -194,7 +195,7 @@ def _settled(
     if frames == FULL_FRAMES:
         return readings.best(loaded, part, size, readings.with_words(loaded, reading, part, size)), True
     agreed = earlier is not None and _agree(earlier, reading)
-    if not agreed and _is_doubtful(reading):
+    if not agreed and _is_doubtful(reading, frames):
         return reading, False
     timed = readings.with_words(loaded, reading, part, size)
     sure = agreed or timed.log_probability >= _SURE_LOG_PROBABILITY

@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 10
+    version = 11
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""
