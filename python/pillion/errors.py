@@ -89,7 +89,8 @@ _ABSENT = frozenset(
 
 def is_absence(error: OSError) -> bool:
     """Whether the system says that no such file is there; any other error says nothing of that."""
-    return error.errno in _ABSENT
+    # An object store's own has no number.
+    return isinstance(error, FileNotFoundError) or error.errno in _ABSENT
 
 
 def is_full(error: OSError) -> bool:
