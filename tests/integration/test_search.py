@@ -279,8 +279,22 @@ def test_meaning_is_found_and_joined_with_words(
     assert by_name["2.txt"].why == ["words", "meaning"]
     assert names(library.search("boat trip -sailed")) == ["2.txt"], "an exclusion counts for meaning, too"
     assert names(library.searching.search("boat", words=False).hits)[0] == "0.txt"
-    (like,) = library.searching.similar(folder / "0.txt", content_uuid=library.find(folder / "0.txt")[0], limit=1).hits
-    assert like.why == ["meaning"]
+
+
+def test_files_of_another_subject_are_not_like_each_other(library: Library, folder: Path) -> None:
+    mine, near, far = unit_vectors(3, seed=1)
+    near = mine * 0.3 + (near - (near @ mine) * mine) * 0.95
+    far = mine * 0.2 + (far - (far @ mine) * mine) * 0.98
+    for name, vector in {"mine": mine, "near": near, "far": far}.items():
+        (folder / f"{name}.txt").write_text(name)
+        library.index(folder, kinds=["thumb"])
+        (uuid,) = library.find(folder / f"{name}.txt")
+        unit = vector / (vector @ vector) ** 0.5
+        library.record(uuid, "embeddings", "all-MiniLM-L6-v2", embeddings_of([{"text": name}], unit[None]))
+    path = folder / "mine.txt"
+    like = library.searching.similar(path, content_uuid=library.find(path)[0]).hits
+    assert names(like) == ["near.txt"]
+    assert like[0].why == ["meaning"]
 
 
 def test_text_files_are_found_without_an_embedding_model(library: Library, folder: Path) -> None:
