@@ -297,6 +297,12 @@ def test_a_child_is_replaced_after_so_many_items() -> None:
     assert children[0] == children[1] != children[2] == children[3]
 
 
+def test_what_a_child_has_loaded_for_its_first_item_is_not_searched_for_garbage_again(pool: WorkerPool) -> None:
+    asked = pool.submit_batch("lane", [(("frozen", 0.0), GENEROUS) for _ in range(3)])
+    first, second, third = (future.result(GENEROUS)[1] for future in asked)
+    assert first == 0 < third <= second
+
+
 def test_a_cancelled_item_is_stopped_and_the_others_go_on(pool: WorkerPool) -> None:
     good = (("echo", 1.0), GENEROUS)
     first, hung, last = pool.submit_batch("lane", [good, (("sleep", 1000.0), GENEROUS), good])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import subprocess
@@ -30,6 +31,8 @@ def run(item: tuple[str, float]) -> tuple[str, float, int]:
     word, number = item
     if word == "mates":
         number, _mates = float(_mates), 0
+    elif word == "frozen":
+        number = float(gc.get_freeze_count())
     elif word == "sleep":
         time.sleep(number)
     elif word.startswith("sleep beside "):

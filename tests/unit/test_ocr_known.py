@@ -72,6 +72,17 @@ def test_many_regions_are_read_in_an_even_number_of_portions(count: int, read: l
     assert sorted(portions) == read
 
 
+def test_portions_take_about_as_long_to_read() -> None:
+    lengths: list[int] = []
+
+    def reads(gray: Gray, pieces: Sequence[Piece]) -> None:
+        lengths.append(len(pieces))
+
+    regions = [region(0, 0, 400, 20)] * 10 + [region(0, 0, 100, 20)] * 40
+    assert known.known_in(drawn(), regions[10:] + regions[:10], reads) == [()] * 50
+    assert sorted(lengths) == [10, 40]
+
+
 def test_nothing_is_known_where_the_core_lacks_the_model() -> None:
     gray = drawn((50, 5, 150, 19))
     assert known.known_in(gray, [region(0, 0, 200, 24)], Core(["TOTAL"], lacks=True)) == [()]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pillion import _core
-from pillion.kinds.ocr.layout import prepared
+from pillion.kinds.ocr.layout import median_gray, percentile_gray, prepared
 from tests.support import media, photos, scans
 
 
@@ -72,6 +72,15 @@ def test_uneven_light_is_taken_out(page: Image.Image) -> None:
     even = _core.levelled(uneven)
     assert _core.look(even).uneven < 16
     assert float(np.median(even)) > 235
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 5), (20, 31), (64, 64)])
+def test_grays_are_ranked_as_numpy_ranks_them(shape: tuple[int, int]) -> None:
+    for seed in range(50):
+        grays = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)[:, ::2]
+        assert median_gray(grays) == np.median(grays)
+        for percent in (1, 2, 33.3, 95, 100):
+            assert percentile_gray(grays, percent) == np.percentile(grays, percent)
 
 
 def test_shapes_that_are_refused() -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import faulthandler
 import functools
+import gc
 import importlib
 import math
 import os
@@ -318,6 +319,9 @@ def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
             result = machine.on_a_core(codec.function, item)
             reach("child.made")
             ran += 1
+            if ran == 1:
+                # What is loaded by now stays: no search for garbage goes through it again.
+                gc.freeze()
             is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes
             last = index == len(batch) - 1 and is_old
             channel.send(codec.result_frame(result, last=last))

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from pillion.kinds.ocr.layout import Gray, Piece
+from pillion.kinds.ocr.layout import Gray, Piece, median_gray, percentile_gray
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, levelled
 from pillion.kinds.ocr.result import OcrWord
 from pillion.kinds.ocr.tesseract import MAX_THREADS, RecognisedLine, RecognisedText, RecognisedWord
@@ -51,16 +51,27 @@ _LEAST_INK = 2
 """Pixels of a column at which a line begins or ends."""
 _PORTION = 32
 _HALVED = 16
-"""Regions that one thread reads together, at most; and how many more are read in halves, on two."""
+"""Regions that one thread reads together, about; and how many more are read in halves, on two."""
 
 
 def known_in(gray: Gray, regions: Sequence[Region], read: LineReader) -> list[tuple[Word, ...]]:
     """For each region of a gray picture, dark on light, the words that the core reads in it; none where it cannot."""
     count = 2 * math.ceil(len(regions) / (2 * _PORTION)) if len(regions) > _HALVED else min(1, len(regions))
-    ends = [number * len(regions) // max(1, count) for number in range(count + 1)]
-    portions = [regions[start:end] for start, end in itertools.pairwise(ends)]
+    portions = [[regions[number] for number in some] for some in _portions(regions, count)]
     tasks = [partial(_words, gray, some, read) for some in portions]
     return list(itertools.chain.from_iterable(spread(tasks, MAX_THREADS)))
+
+
+def _portions(regions: Sequence[Region], count: int) -> Iterator[list[int]]:
+    """The numbers of the regions in so many portions that take about as long to read."""
+    lengths = [length / max(1.0, height) for length, height in (region.sides for region in regions)]
+    until = itertools.accumulate(lengths)
+    shares = [
+        min(count - 1, int(count * (end - length / 2) / sum(lengths)))
+        for end, length in zip(until, lengths, strict=True)
+    ]
+    for _, some in itertools.groupby(range(len(regions)), key=shares.__getitem__):
+        yield list(some)
 
 
 def _words(gray: Gray, regions: Sequence[Region], read: LineReader) -> list[tuple[Word, ...]]:
@@ -71,9 +82,10 @@ def _words(gray: Gray, regions: Sequence[Region], read: LineReader) -> list[tupl
     pieces = []
     for number, line in enumerate(lines):
         top = number * high
-        picture[top : top + high] = int(np.median(line))
+        ground = median_gray(line)
+        picture[top : top + high] = int(ground)
         picture[top + _GAP : top + high - _GAP, _GAP : _GAP + line.shape[1]] = line
-        left, right = _ends(line)
+        left, right = _ends(line, ground)
         rows = top + _GAP + _CUT, top + high - _GAP - _CUT
         area = _GAP + left, rows[0], _GAP + right, rows[1]
         pieces.append(Piece(area, rows, area, starts_line=True, starts_paragraph=False))
@@ -91,10 +103,10 @@ def _word(word: RecognisedWord, width: int) -> Word:
     return Word(word.text, word.confidence / 100, start, end)
 
 
-def _ends(line: Gray) -> tuple[int, int]:
+def _ends(line: Gray, ground: float) -> tuple[int, int]:
     """From where to where there is ink in a line: its models were made for lines that begin and end with a letter."""
     edge = round(_ENDS * line.shape[0])
-    ground, dark = float(np.median(line)), float(np.percentile(line, 2))
+    dark = percentile_gray(line, 2)
     ink = line[edge : line.shape[0] - edge] < ground - max(8.0, (ground - dark) / 2)
     columns = np.flatnonzero(ink.sum(axis=0) >= _LEAST_INK)
     if not len(columns):

@@ -159,7 +159,7 @@ class Strip:
         patches = [
             gray[top - _AROUND : bottom + _AROUND, max(0, piece.area[0] - 2) : piece.area[2] + 2] for piece in some
         ]
-        grounds = [int(np.median(patch)) if patch.size else 0 for patch in patches]
+        grounds = [int(median_gray(patch)) if patch.size else 0 for patch in patches]
         if max(grounds) - min(grounds) > _SAME_GROUND:
             return None
         between = np.full((len(patches[0]), gap), int(np.median(grounds)), np.uint8)
@@ -216,17 +216,19 @@ def narrow_columns(
     part = gray[max(0, min(tops)) : max(bottoms), max(0, min(lefts)) : max(rights)]
     if not part.size or part.shape[1] < height:
         return None
-    ground, darkest = int(np.median(part[::_SAMPLE, ::_SAMPLE])), int(part.min())
-    if ground - darkest < _CONTRAST:
+    ground, darkest = int(median_gray(part[::_SAMPLE, ::_SAMPLE])), part.min(axis=0)
+    least = int(darkest.min())
+    if ground - least < _CONTRAST:
         return None
-    level = ground - _INK * (ground - darkest)
-    is_ink = part < level
-    edges = np.flatnonzero(np.diff(is_ink.any(axis=0), prepend=False, append=False))
+    level = ground - _INK * (ground - least)
+    has_ink = np.zeros(len(darkest) + 2, np.bool_)
+    has_ink[1:-1] = darkest < level
+    edges = np.flatnonzero(has_ink[1:] != has_ink[:-1])
     firsts, ends = edges[::2], edges[1::2]
     are_narrow = ends - firsts <= max(2.0, NARROW_COLUMN * height)
     if len(firsts) <= DOTS or np.convolve(are_narrow, np.ones(DOTS, np.intp), "valid").max() < DOTS:
         return None
-    return is_ink, (firsts, ends), ground, level
+    return part < level, (firsts, ends), ground, level
 
 
 def by_line(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
@@ -270,6 +272,27 @@ _DARK = 100
 _LIGHT = 170
 
 
+def median_gray(pixels: Gray) -> float:
+    """As :func:`numpy.median`, in a tenth of its time: grays are counted, not put in order. One pixel at least."""
+    low, high = _ranked(pixels, (pixels.size - 1) // 2, pixels.size // 2)
+    return (low + high) / 2
+
+
+def percentile_gray(pixels: Gray, percent: float) -> float:
+    """As :func:`numpy.percentile`, to the last digit. One pixel at least."""
+    place = percent / 100 * (pixels.size - 1)
+    first, part = int(place), place - int(place)
+    low, high = _ranked(pixels, first, min(first + 1, pixels.size - 1))
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+
+
+def _ranked(pixels: Gray, *ranks: int) -> list[int]:
+    """The grays of these ranks, from the darkest."""
+    upto = _core.gray_histogram(np.ascontiguousarray(pixels)).cumsum()
+    found: list[int] = upto.searchsorted(ranks, side="right").tolist()
+    return found
+
+
 def gray_of(pixels: NDArray[np.uint8]) -> Gray:
     """Gray pixels of RGB or RGBA, shape (H, W, 3 or 4); transparent parts become a background to read against."""
     gray = _core.luma(np.ascontiguousarray(pixels))
@@ -292,7 +315,7 @@ def print_gray_of(pixels: NDArray[np.uint8]) -> Gray:
 
 def dark_on_light(gray: Gray) -> Gray:
     """The picture, inverted if most of it is dark: white text on black is recognised better and faster so."""
-    return 255 - gray if float(np.median(gray[::4, ::4])) < _DARK else gray
+    return 255 - gray if median_gray(gray[::4, ::4]) < _DARK else gray
 
 
 def page_gray_of(pixels: NDArray[np.uint8]) -> Gray:
@@ -446,7 +469,7 @@ _IN_CORNER = 0.5
 
 def ink_level(gray: Gray, least: float) -> float | None:
     """The gray between the ground and the darkest hundredth; None where these are less than ``least`` apart."""
-    ground, darkest = float(np.median(gray)), float(np.percentile(gray, 1))
+    ground, darkest = median_gray(gray), percentile_gray(gray, 1)
     return None if ground - darkest < least else (ground + darkest) / 2
 
 
@@ -563,7 +586,7 @@ def _deskewed(gray: Gray, degrees: float) -> Gray:
     x, y = size[1] / 2, size[0] / 2
     # A place of the result, seen from its middle, lies in the picture turned clockwise by the angle.
     place = (cos, -sin, width / 2 - cos * x + sin * y, sin, cos, height / 2 - sin * x - cos * y, 0.0, 0.0)
-    return _core.warped(gray, place, size, ground=int(np.median(gray[::8, ::8])))
+    return _core.warped(gray, place, size, ground=int(median_gray(gray[::8, ::8])))
 
 
 def _skewed_back(boxes: Boxes, degrees: float, shape: tuple[int, int], before: tuple[int, int]) -> Boxes:

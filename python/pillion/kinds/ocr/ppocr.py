@@ -17,6 +17,7 @@ import importlib.util
 import itertools
 import logging
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -124,6 +125,7 @@ def problem() -> str | None:
     return models.networks_problem()
 
 
+@functools.cache
 def version() -> str:
     """rapidocr's version, such as ``3.10.0``."""
     from importlib.metadata import version as installed
@@ -235,7 +237,7 @@ def _batch(lines: Sequence[NDArray[np.uint8]], ratios: Sequence[float], widest: 
     for place, line, ratio in zip(batch, lines, ratios, strict=True):
         own = min(width, math.ceil(_HIGH * ratio))
         resized = cv2.resize(line, (own, _HIGH))
-        place[:, :, :own] = _scaled()[resized[:, :, ::-1].transpose(2, 0, 1)]
+        place[:, :, :own] = cv2.LUT(resized, _scaled())[:, :, ::-1].transpose(2, 0, 1)
     return batch
 
 
@@ -418,7 +420,7 @@ def _parted(read: Sequence[_Read], far: float) -> Iterator[list[_Read]]:
 def _pitch(columns: Sequence[int]) -> float:
     """The distance from one character to the next, in columns."""
     steps = [after - before for before, after in itertools.pairwise(columns)]
-    return float(np.median(steps)) if steps else 4.0
+    return float(statistics.median(steps)) if steps else 4.0
 
 
 def _mean(words: Sequence[Word]) -> float:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.evidence import CONTRAST, LEAST_CONTRAST, LEAST_GAIN, NEAR, Rulings, blend
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, LayoutAnalysis, Mask, Piece, Print, holds
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, LayoutAnalysis, Mask, Piece, Print, holds, median_gray
 from pillion.kinds.ocr.segments import placed, replaced
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ def _first_run(mask: Mask, length: int) -> int:
 
 def _ink(part: Gray) -> Mask:
     """What is darker than the ground of a part of a picture."""
-    ground = int(np.median(part[::2, ::2])) if part.size else 0
+    ground = int(median_gray(part[::2, ::2])) if part.size else 0
     found: Mask = part < ground - min(ground, CONTRAST)
     return found
 
@@ -322,7 +322,7 @@ def without_crossed(gray: Gray, tables: Sequence[Table], height: float) -> Gray:
 def _take_out_crossed(gray: Gray, cell: Cell, height: float) -> None:
     """Takes the rulings out of a cell across which its text runs: between letters there is ink, else the ground."""
     rows = gray[cell.area[1] : cell.area[3]]
-    dark = rows < int(np.median(rows[::2, ::2])) - LEAST_CONTRAST if rows.size else rows.astype(np.bool_)
+    dark = rows < int(median_gray(rows[::2, ::2])) - LEAST_CONTRAST if rows.size else rows.astype(np.bool_)
     for place in cell.crossed:
         ruling = _ruling_at(dark, place, _edge(height))
         if ruling is not None:
@@ -340,7 +340,7 @@ def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[G
     left, top, bottom = strip[0].area[0], strip[0].area[1], strip[-1].area[3]
     right = max(cell.area[2] for cell in strip)
     part = gray[top:bottom, left:right].copy()
-    ground = int(np.median(part[::2, ::2])) if part.size else 255
+    ground = int(median_gray(part[::2, ::2])) if part.size else 255
     edge = _edge(height)
     for cell in strip:
         rows = part[cell.area[1] - top : cell.area[3] - top]
@@ -359,7 +359,7 @@ def painted_over(gray: Gray, areas: Sequence[Area], height: float) -> Gray:
     for left, top, right, bottom in areas:
         around = max(0, top - edge), bottom + edge, max(0, left - edge), right + edge
         part = gray[around[0] : around[1], around[2] : around[3]]
-        part[:] = int(np.median(part[::2, ::2]))
+        part[:] = int(median_gray(part[::2, ::2]))
     return gray
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.layout import Gray
+from pillion.kinds.ocr.layout import Gray, percentile_gray
 from pillion.kinds.ocr.ppocr import Region, levelled
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _ink(gray: Gray) -> tuple[Gray, Gray]:
 
     side = max(31, gray.shape[1] // _AROUND | 1)
     darker = cv2.subtract(cv2.boxFilter(gray, -1, (side, side), borderType=cv2.BORDER_REPLICATE), gray)
-    least = max(_LEAST_DARK, _OF_DARKEST * float(np.percentile(darker[::3, ::3], _DARKEST)))
+    least = max(_LEAST_DARK, _OF_DARKEST * percentile_gray(np.asarray(darker, np.uint8)[::3, ::3], _DARKEST))
     _, ink = cv2.threshold(darker, math.floor(least), 1, cv2.THRESH_BINARY)
     long = max(_BESIDE_RULING[0], gray.shape[1] // _RULING)
     across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, long), np.uint8))

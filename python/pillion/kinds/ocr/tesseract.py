@@ -14,6 +14,7 @@ import math
 import os
 import shutil
 import statistics
+import struct
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
@@ -266,11 +267,35 @@ class LibraryRecogniser:
         if in_grays:
             self._api.SetImageBytes(gray.tobytes(), width, height, 1, width)
         else:
-            stride, bits = _core.binarised(gray)
-            self._api.SetImageBytes(bits, width, height, 0, stride)
+            self._api.SetImage(_Bitmap(gray))
         self._api.SetSourceResolution(_RESOLUTION)
         self._given, self._layout, self._in_grays = gray, layout, in_grays
         self._is_laid_out = False
+
+
+class _Bitmap:
+    """A picture in black and white for tesserocr, which has a picture of Pillow saved and reads that: a BMP of one bit
+    a pixel. Given the bits alone, Tesseract would copy them bit by bit.
+    """
+
+    mode, format = "1", "BMP"
+
+    def __init__(self, gray: NDArray[np.uint8]) -> None:
+        self._gray = gray
+
+    def save(self, file: IO[bytes], _format: str) -> None:
+        height, width = self._gray.shape
+        stride, bits = _core.binarised(self._gray)
+        # The lowest row comes first; each takes whole words of four bytes.
+        rows = np.zeros((height, -(-stride // 4) * 4), np.uint8)
+        rows[:, :stride] = np.frombuffer(bits, np.uint8).reshape(height, stride)[::-1]
+        head = struct.pack("<2sIHHI", b"BM", _BMP_HEAD + rows.size, 0, 0, _BMP_HEAD)
+        sizes = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 1, 0, rows.size, 0, 0, 2, 2)
+        file.write(head + sizes + bytes([0, 0, 0, 0, 255, 255, 255, 0]) + rows.tobytes())
+
+
+_BMP_HEAD = 14 + 40 + 8
+"""Bytes before the rows of a BMP file of two colours."""
 
 
 def _read_by_core(
