@@ -152,7 +152,7 @@ _SURE = 0.95
 _SURE_LETTERS = 0.92
 _FEW_LETTERS = 4
 """Confidence from which words are not read again: any, and those of so many letters or more and nothing else. From
-there on they are right as often as what is read again. Measured: docs/performance.md."""
+there on they are right as often as what is read again. Measured: docs/performance-ocr.md."""
 _FILLED = 0.6
 _EDGE = 0.5
 """A region is filled by words over this share of its length, but for the margin at its ends, in its heights."""
@@ -182,7 +182,7 @@ _AGREED = 0.97
 _QUICK = 0.97
 _PLAIN = 3
 """How sure a word is at least that was read alike by two; and from which confidence a quick reading of a word of so
-many letters or more, and nothing else, is believed by itself. Measured: docs/performance.md."""
+many letters or more, and nothing else, is believed by itself. Measured: docs/performance-ocr.md."""
 
 
 def confirmed(text: RegionText, known: Sequence[Word]) -> RegionText | None:

@@ -41,7 +41,7 @@ _LINE_HEIGHT = 56.0
 """Lines are cut from a picture in which the lower ones have this height, in pixels; the recogniser works at 48."""
 _MAX_LINES = 200
 _ROOM = 0.06
-"""Of the height of a line of level print, above and below: a tenth less to read. Measured: docs/performance.md."""
+"""Of the height of a line of level print, above and below: a tenth less to read. Measured: docs/performance-ocr.md."""
 
 _SAME_REGION = 0.8
 _UNREAD = 0.7
@@ -265,7 +265,7 @@ def _unscaled(text: RegionText, factor: NDArray[np.float32]) -> RegionText:
 # trust ----------------------------------------------------------------------------------------------------------------
 
 _SURE_ENOUGH = {2: 0.94, 3: 0.88, 4: 0.80}
-"""Characters -> least mean confidence, 0 to 1, of a line believed by itself. Measured: docs/performance.md."""
+"""Characters -> least mean confidence, 0 to 1, of a line believed by itself. Measured: docs/performance-ocr.md."""
 _MANY = 5
 _MANY_SURE = 0.72
 _IN_COMPANY = 0.85

@@ -104,7 +104,7 @@ _LARGEST_LOOKED_AT = 2400
 _LARGE_PIXELS = 40_000_000
 """A larger picture is not decoded at two sizes at once, which takes twice the memory."""
 _UNSURE = 80.0
-"""Mean confidence below which PP-OCR has its turn: most such pages it reads better (docs/performance.md)."""
+"""Mean confidence below which PP-OCR has its turn: most such pages it reads better (docs/performance-ocr.md)."""
 _NOISE = 70.0
 _AS_LONG = 0.8
 """The share of its letters and digits below which another reading has lost a part of the page."""

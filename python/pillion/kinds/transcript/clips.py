@@ -55,7 +55,7 @@ _SURE_LOG_PROBABILITY = -0.25
 """A clip is speech to its end: where it goes on for so long after the last word, words are missing. The detector ends
 speech less exactly than that where it is noisy, so a sure reading gets more.
 
-All measured: docs/performance.md.
+All measured: docs/performance-speech.md.
 """
 
 

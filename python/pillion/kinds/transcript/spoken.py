@@ -28,7 +28,7 @@ _ROWS = 6 * _ROWS_PER_SECOND
 """What is looked at of each piece. A shorter one is repeated, which is the same to the model's attention; of a longer
 one they are taken at even steps, since a part that begins and ends within a sentence does not tell its language.
 
-Measured: docs/performance.md.
+Measured: docs/performance-speech.md.
 """
 _SURE = 0.6
 _UNLIKELY = 0.05
@@ -38,7 +38,7 @@ _SURE_OF_ALL = 0.9
 """Where the main language of the pieces is less likely than the one, that of all the windows counts if it is at least
 as likely as the other. Of a single language the windows are that sure, of several ones they are not.
 
-All measured: docs/performance.md.
+All measured: docs/performance-speech.md.
 """
 
 
