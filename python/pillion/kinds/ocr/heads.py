@@ -5,6 +5,7 @@ All is judged by the boxes of lines, on the upright, level page, in any unit.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 
 from pillion.kinds.ocr.result import Box
@@ -29,27 +30,47 @@ def headed(
     them there is no running text, as in a column.
     """
     text = [box[2] for box, of_text in zip(boxes, are_text, strict=True) if of_text]
+    edges = _Edges(boxes)
     found: dict[int, int] = {}
     for number in range(len(boxes) - 1):
-        places = _headed_from(number, boxes, are_words, is_below)
+        places = _headed_from(number, boxes, edges, are_words, is_below)
+        if len(places) < _HEADS:
+            continue
         heads = range(number, number + len(places))
-        begin = min((boxes[place][0] for place in places), default=0.0)
+        begin = min(boxes[place][0] for place in places)
         is_alone = all(right > begin for right in text)
-        if len(places) >= _HEADS and is_alone and {*found, *found.values()}.isdisjoint((*places, *heads)):
+        if is_alone and {*found, *found.values()}.isdisjoint((*places, *heads)):
             found.update(zip(places, heads, strict=True))
     return found
 
 
+class _Edges:
+    """The tops and the feet of boxes in order: a page of a thousand cells is asked for each of them."""
+
+    def __init__(self, boxes: Sequence[Box]) -> None:
+        self._boxes = boxes
+        self._sides = [sorted((box[side], number) for number, box in enumerate(boxes)) for side in (1, 3)]
+
+    def first_beside(self, box: Box, start: int) -> int | None:
+        """The first box, in the order of reading and from ``start`` on, that this one may be a head of."""
+        near = _LEVEL * (box[3] - box[1])
+        found = len(self._boxes)
+        for edge, side in zip((box[1], box[3]), self._sides, strict=True):
+            low, high = bisect.bisect_left(side, (edge - near, -1)), bisect.bisect_right(side, (edge + near, found))
+            level = (number for _, number in side[low:high] if start <= number < found)
+            found = min((number for number in level if _is_head_of(box, self._boxes[number])), default=found)
+        return found if found < len(self._boxes) else None
+
+
 def _headed_from(
-    first: int, boxes: Sequence[Box], are_words: Sequence[bool], is_below: Callable[[int, int], bool]
+    first: int, boxes: Sequence[Box], edges: _Edges, are_words: Sequence[bool], is_below: Callable[[int, int], bool]
 ) -> list[int]:
     """The lines that those from the first on are heads of, in order; as far as they are some."""
     places: list[int] = []
     for number in range(first, len(boxes)):
         if not are_words[number] or (places and not is_below(number - 1, number)):
             break
-        later = range(places[-1] + 2 if places else 0, len(boxes))
-        place = next((at for at in later if _is_head_of(boxes[number], boxes[at])), None)
+        place = edges.first_beside(boxes[number], places[-1] + 2 if places else 0)
         if place is None or (places and not _goes_on_between(places[-1], place, is_below)):
             break
         places.append(place)
