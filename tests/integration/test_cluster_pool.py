@@ -315,6 +315,30 @@ def test_another_version_is_not_given_work(machine: Machine, photo: Path, tmp_pa
         machine.path_of("../../etc/passwd")
 
 
+def test_machines_that_are_all_of_another_version_end_the_run(machine: Machine, photo: Path, tmp_path: Path) -> None:
+    other = Machine("tcp://b:1", 1, tmp_path / "b")
+    cluster = Cluster({"tcp://a:1": machine, "tcp://b:1": other})
+    older = {"tcp://a:1", "tcp://b:1"}
+
+    def tamper(answer: Answer) -> bytes:
+        ended = tuple(Ended(how="unable", message="It is of another version.") for _ in answer.ended)
+        protocol = "cluster 0/0" if answer.address in older else answer.protocol
+        return packed(msgspec.structs.replace(answer, ended=ended, protocol=protocol))
+
+    cluster.tamper = tamper
+    pool = _pool(cluster, ((os.fsencode(photo.parent), {}),))
+    assert isinstance(_error(pool, _task(photo, tmp_path)), WorkersNotStartingError)
+    assert len(cluster.orders) == 2, "each was asked"
+    pool.shutdown(cancel_futures=True)
+    older.remove("tcp://b:1")
+    pool = _pool(cluster, ((os.fsencode(photo.parent), {}),))
+    error = _error(pool, _task(photo, tmp_path, 1))
+    assert not isinstance(error, WorkersNotStartingError), "one of this version only lacks a tool"
+    assert error.error_class is ErrorClass.MISSING_TOOL
+    pool.shutdown(cancel_futures=True)
+    other.close()
+
+
 @pytest.mark.parametrize("inline_bytes", [8 << 20, 0], ids=["inline", "in pieces"])
 @pytest.mark.parametrize("lie", ["link", "hard link", "fifo", "larger"])
 def test_what_a_child_leaves_in_place_of_its_file_is_not_read(

@@ -572,16 +572,18 @@ class ClusterPool:
     def _move(self, batch: _Batch, items: Sequence[_Item], answer: Answer, why: str) -> None:
         """Where a machine lacks what a kind needs, others are asked; if none has it, the kind is held back."""
         self._unable[answer.address, batch.lane] = time.monotonic() + _UNABLE_S
+        is_foreign = answer.protocol != PROTOCOL
+        if is_foreign:
+            self._foreign.add(answer.address)
         _logger.warning("%s is not made on %s for now: %s", batch.lane, answer.host[:100], why[:500])
         if self._able(batch.lane):
             self._place(self._anew(batch, items))
             return
         message = f"No machine of the Dask cluster can do it; {answer.host}: {why}"
-        if answer.protocol != PROTOCOL:
-            self._foreign.add(answer.address)
-        # None can do anything where all are of another version.
-        of_all = self._foreign.issuperset(self._workers)
-        error = (WorkersNotStartingError if of_all else ItemError)(ErrorClass.MISSING_TOOL, message)
+        error = ItemError(ErrorClass.MISSING_TOOL, message)
+        if is_foreign and self._foreign.issuperset(self._workers):
+            # None can do anything, as all are of another version.
+            error = WorkersNotStartingError(ErrorClass.MISSING_TOOL, message)
         for item in items:
             settle(item.future, error)
 
