@@ -148,7 +148,7 @@ class LocalStore(Store):
                 except FileNotFoundError as error:
                     raise self._replaced(error) from error
                 except NotADirectoryError as error:
-                    if refused is None or not self.sidecars.is_dir():
+                    if refused is None or self._is_replaced():
                         raise self._replaced(error) from error
                     sidecars.close()
                     refused[uuid] = f"{self._no_folder(placement.rel_path)} is no folder any more: remove it."
@@ -160,6 +160,11 @@ class LocalStore(Store):
                     refused[uuid] = str(self.unusable(placement.rel_path, error))
                     continue
                 reach("store.renamed")
+
+    def _is_replaced(self) -> bool:
+        """Whether a link, or no folder, stands in place of one that all contents share."""
+        shared = (self.staging, self.sidecars, self.sidecars / "content")
+        return any(place.is_symlink() or not place.is_dir() for place in shared)
 
     def _replaced(self, error: OSError) -> LibraryError:
         return LibraryError(f"A folder of the library {self.root} was removed or replaced: {reason(error)}.")
