@@ -22,6 +22,7 @@ from pillion.store import MANIFEST, Store
 
 _BATCH = 200
 """So many findings are looked at again in one transaction, so that work beside it does not wait long."""
+_REMEDY = "give yourself the right to read and write it, or see to its disk; if it is lost for good, remove it."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,9 +83,6 @@ def _by_place(store: Store, findings: Sequence[Finding], refused: Mapping[str, s
         message = f"It cannot be read ({text}), so nothing is known of {of}: {_REMEDY}"
         left.append(Finding(problem="unreadable", path=path, message=message))
     return left
-
-
-_REMEDY = "give yourself the right to read and write it, or see to its disk; if it is lost for good, remove it."
 
 
 def _lasting(connection: sa.Connection, store: Store, findings: Sequence[Finding]) -> list[Finding]:
