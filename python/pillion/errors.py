@@ -87,10 +87,13 @@ _ABSENT = frozenset(
 )
 
 
-def is_absence(error: OSError) -> bool:
-    """Whether the system says that no such file is there; any other error says nothing of that."""
+def is_unusable(error: OSError) -> bool:
+    """Whether an error means that a place of the library is unusable (:class:`UnusableError`).
+
+    All do but those that say that no such file is there.
+    """
     # An object store's own has no number.
-    return isinstance(error, FileNotFoundError) or error.errno in _ABSENT
+    return not isinstance(error, FileNotFoundError) and error.errno not in _ABSENT
 
 
 def is_full(error: OSError) -> bool:

@@ -165,7 +165,7 @@ def record_told(database: Database, found: Sequence[tuple[str, SidecarKind, str,
 def _has_place(store: Store, entry: ManifestEntry) -> bool:
     """Whether it can be placed; what cannot is fetched or made another time, and the others go on."""
     try:
-        store.refuse_unusable(entry.rel_path)
+        store.check_usable(entry.rel_path)
     except UnusableError:
         return False
     return True

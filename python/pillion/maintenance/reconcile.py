@@ -227,8 +227,8 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         listed = [] if manifest is None else manifest.sidecars
         return uuid, manifest, [item for item in listed if _check(store, uuid, item, report)]
 
-    refused: dict[str, str] = {}
-    for uuid, manifest, whole in store.each(look, store.content_uuids(refused)):
+    unusable: dict[str, str] = {}
+    for uuid, manifest, whole in store.each(look, store.content_uuids(unusable)):
         if manifest is None or not whole:
             continue
         about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
@@ -238,7 +238,7 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         if len(batch.contents) == _BATCH:
             yield batch
             batch = _Batch()
-    for folder, why in refused.items():
+    for folder, why in unusable.items():
         report.note(store.where(folder), f"{why} What is in it is not known.")
     yield batch
 

@@ -192,38 +192,38 @@ def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str)
 
 def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
     """Under the lock, so that no manifest replaces a newer one that a worker's result has just written."""
-    refused: dict[str, str] = {}
+    unusable: dict[str, str] = {}
     with run.database.write() as connection:
         placements = []
         for uuid in content_uuids:
             rows = list(list_sidecars(connection, content_uuids=[uuid], statuses=[SidecarStatus.READY]))
             info = content_info(connection, uuid)
             if not rows or info is None:
-                _remove_manifest(run, connection, uuid, refused)
+                _remove_manifest(run, connection, uuid, unusable)
                 continue
             try:
                 before = run.store.read_manifest(uuid)
             except UnusableError as error:
-                refused[uuid] = str(error)
+                unusable[uuid] = str(error)
                 continue
             about = described(*info, picture_hashes(connection, [uuid]).get(uuid, PictureHashes()))
             listed = [entry for row in rows if (entry := _entry(row, before.get((row.kind, row.variant)))) is not None]
             placements.append(run.store.stage_manifest(run.owner, uuid, about, listed))
         run.store.sync()
-        run.store.place(placements, refused)
+        run.store.place(placements, unusable)
         run.store.sync()
     for uuid in content_uuids:
         for finding in run.manifests[uuid]:
-            run.note(finding, None if uuid in refused else "rewritten", refused.get(uuid, ""))
+            run.note(finding, None if uuid in unusable else "rewritten", unusable.get(uuid, ""))
 
 
-def _remove_manifest(run: _Repair, connection: sa.Connection, uuid: str, refused: dict[str, str]) -> None:
+def _remove_manifest(run: _Repair, connection: sa.Connection, uuid: str, unusable: dict[str, str]) -> None:
     """That of a content of which nothing is ready any more."""
     rel_path = run.store.manifest_rel_path(uuid)
     try:
         _remove_unless_ready(run, connection, rel_path)
     except OSError as error:
-        refused[uuid] = str(run.store.unusable(rel_path, error))
+        unusable[uuid] = str(run.store.unusable(rel_path, error))
 
 
 def _entry(row: SidecarRow, before: ManifestEntry | None) -> ManifestEntry | None:

@@ -51,7 +51,7 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     damage = [Finding(problem="catalog", path=database.name, message=line) for line in database.check()]
     findings: list[Finding] = []
     known: set[str] = set()
-    refused: dict[str, str] = {}
+    unusable: dict[str, str] = {}
     with database.read() as connection:
         rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
         contents = (list(some) for _, some in groupby(rows, key=lambda row: row.content_uuid))
@@ -62,19 +62,19 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
             if progress is not None and number % 100 == 0:
                 progress(number)
     reach("verify.listed")
-    findings.extend(_strays(store, known, refused))
+    findings.extend(_strays(store, known, unusable))
     lasting: list[Finding] = []
     for batch in chunks(findings, _BATCH):
         transaction = database.read if damage or database.is_read_only else database.write
         with store.nothing_removing(), transaction() as connection:
             lasting.extend(_lasting(connection, store, batch))
-    return [*damage, *_by_place(store, lasting, refused), *_search(store)]
+    return [*damage, *_by_place(store, lasting, unusable), *_search(store)]
 
 
-def _by_place(store: Store, findings: Sequence[Finding], refused: Mapping[str, str]) -> list[Finding]:
+def _by_place(store: Store, findings: Sequence[Finding], unusable: Mapping[str, str]) -> list[Finding]:
     """One finding for each place that cannot be read, in place of those of the sidecars that are behind it."""
     behind = Counter(item.path for item in findings if item.problem == "unreadable")
-    why = {store.where(folder): message for folder, message in refused.items()}
+    why = {store.where(folder): message for folder, message in unusable.items()}
     why |= {item.path: item.message for item in findings if item.problem == "unreadable"}
     left = [item for item in findings if item.problem != "unreadable"]
     for path, text in why.items():
@@ -167,10 +167,10 @@ def _check_readable(store: Store, row: SidecarRow, listed: Callable[[], _Listed]
     return []
 
 
-def _strays(store: Store, known: set[str], refused: dict[str, str]) -> list[Finding]:
+def _strays(store: Store, known: set[str], unusable: dict[str, str]) -> list[Finding]:
     contents = {path.rsplit("/", 2)[0] for path in known}
     findings = []
-    for path in store.walk_files(refused):
+    for path in store.walk_files(unusable):
         is_manifest = path.endswith("/" + MANIFEST) and path.rsplit("/", 1)[0] in contents
         if path not in known and not is_manifest:
             message = "No ready sidecar in the catalog has this file."

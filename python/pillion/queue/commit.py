@@ -122,6 +122,18 @@ class _Batch:
         self.ends.hashes[content_uuid] = hashes if before is None else hashes.or_of(before)
 
 
+@value
+class Recorded:
+    """What came of a batch.
+
+    ``faults``: a notice for each lane (or "*") that a fault of the machine holds back; ``unusable``: the contents whose
+    folders cannot be used, with why: their jobs wait.
+    """
+
+    faults: Mapping[str, str]
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Recorder:
     """Records results for one library, and counts them.
@@ -135,20 +147,18 @@ class Recorder:
     owner: str
     counts: Counter[tuple[SidecarKind, SidecarStatus]] = field(default_factory=Counter)
     jobs_ended: Counter[SidecarKind] = field(default_factory=Counter)
-    refused: dict[str, str] = field(default_factory=dict)
-    """Contents of the last batch whose folders cannot be used, with why: their jobs wait."""
     _further: Counter[tuple[SidecarKind, str]] = field(default_factory=Counter)
     """(kind, content_uuid) -> tries that came further than the one before."""
 
-    def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
+    def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Recorded:
+        """Write a batch."""
         for _ in range(_MOST_CONFLICTS):
             # What another machine has changed amid this is read again; nothing of this batch was recorded.
             with suppress(StoreConflictError):
                 return self._record(results, now)
         return self._record(results, now)
 
-    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Recorded:
         try:
             reach("record.begin")
             # It reads all that was made, for which nobody has to wait.
@@ -157,11 +167,10 @@ class Recorder:
                 jobs = [planned.job.job for planned, _ in results]
                 held = catalog_queue.keep(connection, self.owner, [(j.id, j.token, j.content_uuid) for j in jobs])
                 batch = self._collected(connection, results, held, now)
-                refused = self._place(batch)
-                self.refused.update(refused)
-                if refused:
+                unusable = self._place(batch)
+                if unusable:
                     # What was made of the others is in place.
-                    results = self.with_refused(results)
+                    results = without_place(results, unusable)
                     batch = self._collected(connection, results, held, now)
                 reach("record.placed")
                 changes = {job: change for job, _, change in batch.ends.changes}
@@ -175,9 +184,9 @@ class Recorder:
         except (OSError, ItemError) as error:
             if not says_full(error):
                 raise
-            return {"*": DISK_FULL_NOTICE}
+            return Recorded(faults={"*": DISK_FULL_NOTICE})
         except (StoreUnavailableError, StoreRefusedError) as error:
-            return {"*": str(error)}
+            return Recorded(faults={"*": str(error)})
         if len(held) < len(results):
             _logger.warning("%d results are not recorded: others have claimed their jobs", len(results) - len(held))
         _log(results, batch)
@@ -187,15 +196,7 @@ class Recorder:
             self.store.discard(planned.staging, [due.variant for due in planned.making])
         for checkpoint in batch.over:
             self.checkpoints.drop(checkpoint)
-        return batch.faults
-
-    def with_refused(self, results: Sequence[Result[PlannedJob]]) -> Sequence[Result[PlannedJob]]:
-        """The same results, where those whose sidecars have no place are :func:`unusable`."""
-        return [
-            (planned, unusable(why) if why is not None and failure_in(returned) is None else returned)
-            for planned, returned in results
-            for why in [self.refused.get(planned.job.job.content_uuid)]
-        ]
+        return Recorded(faults=batch.faults, unusable=unusable)
 
     def _new_files(self, results: Sequence[Result[PlannedJob]]) -> tuple[list[Placement], set[str]]:
         """The files that were made where there were none, and the contents that they are of; of jobs that are still
@@ -355,17 +356,17 @@ class Recorder:
         A manifest may list what is not there yet; whoever reads it compares the checksum. Returns the contents whose
         folders cannot be used, with why.
         """
-        refused: dict[str, str] = {}
+        unusable: dict[str, str] = {}
         dropped: dict[str, list[tuple[SidecarKind, str]]] = {}
         for job, kind, variant in batch.dropped:
             dropped.setdefault(job.content_uuid, []).append((kind, variant))
             batch.about[job.content_uuid] = job
         manifests = []
         stale: list[tuple[str, str]] = []
-        there = self.store.listed(list(batch.about), refused)
+        there = self.store.listed(list(batch.about), unusable)
         for uuid, job in batch.about.items():
-            before = self._manifest(uuid, refused) if uuid in there else None
-            if uuid in refused:
+            before = self._manifest(uuid, unusable) if uuid in there else None
+            if uuid in unusable:
                 continue
             if before is None and uuid not in batch.listed:
                 # Nothing was there to be dropped: a manifest of nothing would be a stray file.
@@ -387,27 +388,27 @@ class Recorder:
             else:
                 stale.append((uuid, self.store.manifest_rel_path(uuid)))
         if not manifests and not stale:
-            return refused
+            return unusable
         self.store.sync()
-        self.store.place(manifests, refused)
-        self.store.place(batch.placements, refused)
+        self.store.place(manifests, unusable)
+        self.store.place(batch.placements, unusable)
         for uuid, rel_path in stale:
-            if uuid not in refused:
-                self._remove(uuid, rel_path, refused)
+            if uuid not in unusable:
+                self._remove(uuid, rel_path, unusable)
         self.store.sync()
-        return refused
+        return unusable
 
-    def _remove(self, content_uuid: str, rel_path: str, refused: dict[str, str]) -> None:
+    def _remove(self, content_uuid: str, rel_path: str, unusable: dict[str, str]) -> None:
         try:
             self.store.remove(rel_path)
         except OSError as error:
-            refused[content_uuid] = str(self.store.unusable(rel_path, error))
+            unusable[content_uuid] = str(self.store.unusable(rel_path, error))
 
-    def _manifest(self, content_uuid: str, refused: dict[str, str]) -> Manifest | None:
+    def _manifest(self, content_uuid: str, unusable: dict[str, str]) -> Manifest | None:
         try:
             return self.store.find_manifest(content_uuid)
         except UnusableError as error:
-            refused[content_uuid] = str(error)
+            unusable[content_uuid] = str(error)
             return None
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
@@ -418,7 +419,16 @@ class Recorder:
                 self.jobs_ended[kind] += bool(number)
 
 
-def unusable(why: str) -> ItemError:
+def without_place(results: Sequence[Result[PlannedJob]], unusable: Mapping[str, str]) -> Sequence[Result[PlannedJob]]:
+    """The same results, where those of contents whose folders are unusable, with why, :func:`wait_for_place`."""
+    return [
+        (planned, wait_for_place(why) if why is not None and failure_in(returned) is None else returned)
+        for planned, returned in results
+        for why in [unusable.get(planned.job.job.content_uuid)]
+    ]
+
+
+def wait_for_place(why: str) -> ItemError:
     """The outcome of a job whose sidecars have no place because a folder of the library cannot be used.
 
     A fault of the machine that concerns this content alone: it waits until the folder can be used.

@@ -51,7 +51,16 @@ from pillion.pool.pool import SetAside
 from pillion.pool.sandbox import Policy
 from pillion.queue.checkpoints import Checkpoints
 from pillion.queue.claims import Claims
-from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, failure_in, unusable
+from pillion.queue.commit import (
+    DISK_FULL_NOTICE,
+    Adopted,
+    PlannedJob,
+    Recorded,
+    Recorder,
+    failure_in,
+    wait_for_place,
+    without_place,
+)
 from pillion.queue.engine import Planned, Result
 from pillion.queue.estimate import Estimates, Eta, longest_usual
 from pillion.queue.gates import OPEN, Gate, Gates
@@ -232,8 +241,8 @@ class CatalogJobs:
 
     def _planned(self, claimed: Sequence[tuple[ClaimedJob, float]], now: float) -> Sequence[Planned[PlannedJob]]:
         stagings = [self._store.new_staging_path(self._owner) for _ in claimed]
-        refused: dict[str, str] = {}
-        listed = self._store.listed([job.content_uuid for job, _ in claimed], refused)
+        unusable: dict[str, str] = {}
+        listed = self._store.listed([job.content_uuid for job, _ in claimed], unusable)
         if self._confinement is not None:
             # A Location may have come since they started.
             self._confinement.let_read([path for job, _ in claimed for path, _, _ in job.sources])
@@ -241,11 +250,11 @@ class CatalogJobs:
         there: list[Result[PlannedJob]] = []
         for (job, cost), staging in zip(claimed, stagings, strict=True):
             try:
-                if job.content_uuid in refused:
-                    raise unusable(refused[job.content_uuid])
+                if job.content_uuid in unusable:
+                    raise wait_for_place(unusable[job.content_uuid])
                 one = self._plan(job, staging, listed=job.content_uuid in listed, cost_s=cost)
             except UnusableError as error:
-                there.append((self._unplanned(job), unusable(str(error))))
+                there.append((self._unplanned(job), wait_for_place(str(error))))
             except ItemError as error:
                 there.append((self._unplanned(job), error))
             except StoreError:
@@ -346,9 +355,9 @@ class CatalogJobs:
     def _recorded(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         if not results:
             return {}
-        self._recorder.refused.clear()
-        faults = self._record(results, now)
-        results = self._recorder.with_refused(results) if self._recorder.refused else results
+        recorded = self._record(results, now)
+        faults = recorded.faults
+        results = without_place(results, recorded.unusable) if recorded.unusable else results
         if ALL in faults:
             if faults[ALL] == DISK_FULL_NOTICE:
                 self._hold_for_room()
@@ -371,7 +380,7 @@ class CatalogJobs:
             self._lacking.met(kind, notice, results, now, closed=self._seen[kind].closed or ())
         return faults
 
-    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Recorded:
         """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.
 
         So such a row fails alone, and stops nobody else.
@@ -383,9 +392,12 @@ class CatalogJobs:
         except Exception as error:
             if len(results) > 1:
                 faults: dict[str, str] = {}
+                unusable: dict[str, str] = {}
                 for result in results:
-                    faults.update(self._record([result], now))
-                return faults
+                    recorded = self._record([result], now)
+                    faults.update(recorded.faults)
+                    unusable.update(recorded.unusable)
+                return Recorded(faults=faults, unusable=unusable)
             planned, value = results[0]
             if isinstance(value, ItemError):
                 raise
@@ -553,7 +565,7 @@ def plan(
     making = _making(job, adopted, budget, spec)
     if making and job.last is not None and job.last.error_class is ErrorClass.MISSING_TOOL:
         # What it lacked may be a place for what it makes, or the manifest that lists it.
-        store.refuse_unusable(store.rel_path(job.content_uuid, job.kind, making[0].variant, min(spec.formats)))
+        store.check_usable(store.rel_path(job.content_uuid, job.kind, making[0].variant, min(spec.formats)))
     keeps = spec.limits.checkpoints and making
     checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
     settings = making[0].settings if making else {}

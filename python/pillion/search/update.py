@@ -15,7 +15,7 @@ from pillion.catalog import search as catalog_search
 from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.search import Named, ReadySidecar
-from pillion.errors import LibraryBusyError, UnusableError, is_absence, reason
+from pillion.errors import LibraryBusyError, UnusableError, is_unusable
 from pillion.failpoints import reach
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.ocr.kind import OCR
@@ -59,15 +59,15 @@ class Behind:
 @dataclass(slots=True)
 class Unread:
     """Sidecars that an index lacks, by their contents. ``damaged``: the places of those that are damaged or gone, of
-    which nothing is found until they are made again; ``refused``: why those of a content cannot be read, of which it
+    which nothing is found until they are made again; ``unusable``: why those of a content cannot be read, of which it
     holds what it held before, and which it looks at again each time.
     """
 
     damaged: dict[str, set[str]] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
+    unusable: dict[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.damaged or self.refused)
+        return bool(self.damaged or self.unusable)
 
     def places(self) -> set[str]:
         """The places of those that are damaged or gone."""
@@ -75,7 +75,7 @@ class Unread:
 
     def clear(self, content_uuid: str | None = None) -> None:
         """Forget what is known of a content, or of all."""
-        for known in (self.damaged, self.refused):
+        for known in (self.damaged, self.unusable):
             if content_uuid is None:
                 known.clear()
             else:
@@ -87,17 +87,13 @@ class Unread:
         if number := sum(map(len, self.damaged.values())):
             which = "1 sidecar is" if number == 1 else f"{number:,} sidecars are"
             said.append(f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'.")
-        if number := len(self.refused):
+        if number := len(self.unusable):
             which = "the sidecars of 1 content" if number == 1 else f"sidecars of {number:,} contents"
             said.append(
-                f"{which} cannot be read ({next(iter(self.refused.values()))}), so what is new in them is not found:"
+                f"{which} cannot be read ({next(iter(self.unusable.values()))}), so what is new in them is not found:"
                 " 'pillion verify' names them."
             )
         return " ".join(text[0].upper() + text[1:] if place else text for place, text in enumerate(said))
-
-
-class _Refused(Exception):
-    """A sidecar cannot be read, which says nothing of what it holds."""
 
 
 def behind(database: Database, state: State | None) -> Behind:
@@ -248,8 +244,8 @@ class _Update:
             try:
                 self._index_one(uuid, by_kind)
                 self._writer.again.pop(uuid, None)
-            except _Refused as error:
-                self._unread.refused[uuid] = str(error)
+            except UnusableError as error:
+                self._unread.unusable[uuid] = f"{error.path}: {error.why}"
                 self._writer.again[uuid] = None
                 if len(self._writer.again) > index.MOST_AGAIN:
                     raise UnusableError(
@@ -261,7 +257,7 @@ class _Update:
         reach("search.indexed")
 
     def _index_one(self, uuid: str, ready: dict[SidecarKind, list[ReadySidecar]]) -> None:
-        """Raises _Refused, before anything is changed, where one of them cannot be read."""
+        """Raises UnusableError, before anything is changed, where one of them cannot be read."""
         pages = self._read(ready.get(OCR))
         speech = self._read(ready.get(TRANSCRIPT))
         text = self._read(ready.get(TEXT))
@@ -281,8 +277,8 @@ class _Update:
         except ValueError:
             self._is_damaged(item)
         except OSError as error:
-            if not is_absence(error):
-                raise _Refused(f"{self._store.where(item.rel_path)}: {reason(error)}") from error
+            if is_unusable(error):
+                raise self._store.unusable(item.rel_path, error) from error
             self._is_damaged(item)
         return None
 

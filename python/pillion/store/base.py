@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 
 from pillion import _core
-from pillion.errors import ErrorClass, ItemError, UnusableError, is_absence, reason
+from pillion.errors import ErrorClass, ItemError, UnusableError, is_unusable, reason
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.model import EXTENSIONS, NEVER_SAMPLED, PictureHashes, SidecarFormat, SidecarKind, value
@@ -199,14 +199,14 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def walk_files(self, refused: dict[str, str] | None = None) -> Iterator[str]:
-        """The place of everything that is there. ``refused``: is given the folders that cannot be read, with why."""
+    def walk_files(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
+        """The place of everything that is there. ``unusable``: is given the folders that cannot be read, with why."""
 
     @abstractmethod
-    def content_uuids(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+    def content_uuids(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
         """Every content of which something is there, ordered by uuid.
 
-        ``refused``: is given the folders that cannot be read, with why; without it that is raised (UnusableError).
+        ``unusable``: is given the folders that cannot be read, with why; without it that is raised (UnusableError).
         """
 
     @abstractmethod
@@ -214,10 +214,10 @@ class Store(ABC):
         """Make everything written so far durable; one call for a whole batch."""
 
     @abstractmethod
-    def place(self, placements: Sequence[Placement], refused: dict[str, str] | None = None) -> None:
+    def place(self, placements: Sequence[Placement], unusable: dict[str, str] | None = None) -> None:
         """Move staged files to their final places. Call :meth:`sync` before and after. Raises LibraryError.
 
-        ``refused``: is given the contents whose folders cannot be written, with why; without it that is raised.
+        ``unusable``: is given the contents whose folders cannot be written, with why; without it that is raised.
         """
 
     sends_ahead: ClassVar[bool] = False
@@ -231,7 +231,7 @@ class Store(ABC):
         """
         return nullcontext()
 
-    def refuse_unusable(self, rel_path: str) -> None:
+    def check_usable(self, rel_path: str) -> None:
         """Raise UnusableError if a sidecar cannot be placed there: a folder on the way, or the manifest of its content,
         cannot be used.
         """
@@ -255,24 +255,24 @@ class Store(ABC):
         """The place of a content's manifest."""
         return f"{folder_of(content_uuid)}/{MANIFEST}"
 
-    def listed(self, content_uuids: Sequence[str], refused: dict[str, str] | None = None) -> set[str]:
+    def listed(self, content_uuids: Sequence[str], unusable: dict[str, str] | None = None) -> set[str]:
         """The contents among these that have a manifest; one bulk check for all.
 
-        ``refused``: is given those whose folders cannot be read, with why; without it that is raised (UnusableError).
+        ``unusable``: is given those whose folders cannot be read, with why; without it that is raised (UnusableError).
         """
         try:
             there = self.exist([self.manifest_rel_path(uuid) for uuid in content_uuids])
         except UnusableError:
-            if refused is None:
+            if unusable is None:
                 raise
-            there = [self._is_listed(uuid, refused) for uuid in content_uuids]
+            there = [self._is_listed(uuid, unusable) for uuid in content_uuids]
         return {uuid for uuid, exists in zip(content_uuids, there, strict=True) if exists}
 
-    def _is_listed(self, content_uuid: str, refused: dict[str, str]) -> bool:
+    def _is_listed(self, content_uuid: str, unusable: dict[str, str]) -> bool:
         try:
             return self.exist([self.manifest_rel_path(content_uuid)])[0]
         except UnusableError as error:
-            refused[content_uuid] = str(error)
+            unusable[content_uuid] = str(error)
             return False
 
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
@@ -287,12 +287,12 @@ class Store(ABC):
         except ValueError:
             return None
         except OSError as error:
-            if is_absence(error):
-                return None
-            raise self.unusable(self.manifest_rel_path(content_uuid), error) from error
+            if is_unusable(error):
+                raise self.unusable(self.manifest_rel_path(content_uuid), error) from error
+            return None
 
     def unusable(self, rel_path: str, error: OSError) -> UnusableError:
-        """What an error that is no absence means, with what stands in the way."""
+        """What an error that :func:`is_unusable` means, with what stands in the way."""
         return UnusableError(self.where(rel_path), reason(error), "file")
 
     def load_manifest(self, content_uuid: str) -> Manifest:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from pillion import _core
-from pillion.errors import CatalogError, ItemError, LibraryError, UnusableError, is_absence, reason
+from pillion.errors import CatalogError, ItemError, LibraryError, UnusableError, is_unusable, reason
 from pillion.failpoints import reach
 from pillion.store.base import FILE, FOLDER, PRIVATE, Placement, Store, folder_of, hash_of, parts_of
 
@@ -82,12 +82,12 @@ class LocalStore(Store):
             except CatalogError:
                 continue
             except OSError as error:
-                if not is_absence(error):
+                if is_unusable(error):
                     return self.unusable(rel_path, error)
         return None
 
     def unusable(self, rel_path: str, error: OSError) -> UnusableError:
-        """What an error that is no absence means, with the first on the way that cannot be entered, read or written."""
+        """What an error that :func:`is_unusable` means, with the first on the way that cannot be used."""
         places = [self.sidecars]
         for name in parts_of(rel_path):
             places.append(places[-1] / name)
@@ -97,7 +97,7 @@ class LocalStore(Store):
         what = "file" if os.path.isfile(refusing) else "folder"
         return UnusableError(str(refusing), reason(error), what)
 
-    def refuse_unusable(self, rel_path: str) -> None:
+    def check_usable(self, rel_path: str) -> None:
         """Raise UnusableError if a folder on the way there, or the manifest of its content, cannot be used."""
         at = self.sidecars
         names = parts_of(rel_path)
@@ -131,16 +131,16 @@ class LocalStore(Store):
         _core.sync_filesystem(self.sidecars)
         reach("store.synced")
 
-    def place(self, placements: Sequence[Placement], refused: dict[str, str] | None = None) -> None:
+    def place(self, placements: Sequence[Placement], unusable: dict[str, str] | None = None) -> None:
         """Rename staged files to their final paths. Call :meth:`sync` before and after.
 
-        ``refused``: is given the contents whose folders cannot be written, with why; none of their files is placed any
+        ``unusable``: is given the contents whose folders cannot be written, with why; none of their files is placed any
         more. Raises LibraryError if a folder of the library is gone, or a link stands in its place, and OSError.
         """
         with _Folders(self.staging) as staging, _Folders(self.sidecars) as sidecars:
             for placement in placements:
                 uuid = placement.rel_path.split("/")[3]
-                if refused and uuid in refused:
+                if unusable and uuid in unusable:
                     continue
                 reach("store.rename")
                 try:
@@ -148,16 +148,16 @@ class LocalStore(Store):
                 except FileNotFoundError as error:
                     raise self._replaced(error) from error
                 except NotADirectoryError as error:
-                    if refused is None or self._is_replaced():
+                    if unusable is None or self._is_replaced():
                         raise self._replaced(error) from error
                     sidecars.close()
-                    refused[uuid] = f"{self._no_folder(placement.rel_path)} is no folder any more: remove it."
+                    unusable[uuid] = f"{self._no_folder(placement.rel_path)} is no folder any more: remove it."
                     continue
                 except OSError as error:
-                    if refused is None or error.errno not in _OF_ONE:
+                    if unusable is None or error.errno not in _OF_ONE:
                         raise
                     sidecars.close()
-                    refused[uuid] = str(self.unusable(placement.rel_path, error))
+                    unusable[uuid] = str(self.unusable(placement.rel_path, error))
                     continue
                 reach("store.renamed")
 
@@ -178,16 +178,16 @@ class LocalStore(Store):
                 break
         return at
 
-    def content_uuids(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+    def content_uuids(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
         """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
-        for first in self._folders("content", 2, refused):
-            for second in self._folders(first, 2, refused):
-                for folder in self._folders(second, 36, refused):
+        for first in self._folders("content", 2, unusable):
+            for second in self._folders(first, 2, unusable):
+                for folder in self._folders(second, 36, unusable):
                     uuid = folder.rpartition("/")[2]
                     if uuid[:4] == first[-2:] + second[-2:]:
                         yield uuid
 
-    def _folders(self, parent: str, name_length: int, refused: dict[str, str] | None) -> list[str]:
+    def _folders(self, parent: str, name_length: int, unusable: dict[str, str] | None) -> list[str]:
         """The folders in ``parent``, without links, whose names are ``name_length`` long, in order."""
         try:
             with os.scandir(self.sidecars / parent) as items:
@@ -195,12 +195,11 @@ class LocalStore(Store):
                     item.name for item in items if len(item.name) == name_length and item.is_dir(follow_symlinks=False)
                 ]
         except OSError as error:
-            if is_absence(error):
-                return []
-            unusable = self.unusable(parent, error)
-            if refused is None:
-                raise unusable from error
-            refused[parent] = str(unusable)
+            if is_unusable(error):
+                found_so = self.unusable(parent, error)
+                if unusable is None:
+                    raise found_so from error
+                unusable[parent] = str(found_so)
             return []
         return [f"{parent}/{name}" for name in sorted(found)]
 
@@ -234,9 +233,9 @@ class LocalStore(Store):
         except ValueError:
             return None
         except OSError as error:
-            if is_absence(error):
-                return None
-            raise self.unusable(rel_path, error) from error
+            if is_unusable(error):
+                raise self.unusable(rel_path, error) from error
+            return None
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
@@ -250,9 +249,9 @@ class LocalStore(Store):
         except ValueError:
             return False
         except OSError as error:
-            if is_absence(error):
-                return False
-            raise self.unusable(rel_path, error) from error
+            if is_unusable(error):
+                raise self.unusable(rel_path, error) from error
+            return False
 
     def read(self, rel_path: str, limit: int) -> bytes:
         """The bytes of a regular file below ``sidecars/``, through no link.
@@ -261,7 +260,7 @@ class LocalStore(Store):
         """
         return _read_file(self.sidecars, rel_path, limit)
 
-    def walk_files(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+    def walk_files(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
         """Every file below ``sidecars/``, relative to it. Raises UnusableError if that itself cannot be read."""
         try:
             found = _core.walk(self.sidecars, hidden=True)
@@ -269,8 +268,8 @@ class LocalStore(Store):
             raise UnusableError(str(self.sidecars), error.message) from error
         for entry in found.files:
             yield os.fsdecode(entry[0])
-        if refused is not None:
-            refused.update({os.fsdecode(path): message for path, _, message in found.problems})
+        if unusable is not None:
+            unusable.update({os.fsdecode(path): message for path, _, message in found.problems})
 
 
 _OF_ONE = frozenset({errno.EACCES, errno.EPERM, errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EISDIR, errno.ENOTEMPTY})
@@ -282,7 +281,7 @@ def _may_be_used(place: Path, mode: int) -> bool:
     try:
         found = os.lstat(place)
     except OSError as error:
-        return is_absence(error)
+        return not is_unusable(error)
     return os.access(place, mode if stat.S_ISDIR(found.st_mode) else os.R_OK)
 
 
@@ -350,7 +349,7 @@ class _Folders:
             try:
                 self._open.append(_open_below(name, self._open[-1], make=True))
             except PermissionError as error:
-                raise _refused(error, self._root.joinpath(*self._names, name)) from error
+                raise _with_path(error, self._root.joinpath(*self._names, name)) from error
             self._names.append(name)
         return self._open[-1]
 
@@ -370,7 +369,7 @@ def _opened(root: Path, folders: list[str]) -> Iterator[int]:
             try:
                 below = _open_below(name, at, make=False)
             except PermissionError as error:
-                raise _refused(error, root.joinpath(*folders)) from error
+                raise _with_path(error, root.joinpath(*folders)) from error
             os.close(at)
             at = below
         yield at
@@ -378,7 +377,7 @@ def _opened(root: Path, folders: list[str]) -> Iterator[int]:
         os.close(at)
 
 
-def _refused(error: PermissionError, path: Path) -> PermissionError:
+def _with_path(error: PermissionError, path: Path) -> PermissionError:
     """The same with the whole path: what is opened within a folder is only known by its last part."""
     return PermissionError(error.errno, error.strerror, str(path))
 

@@ -297,13 +297,13 @@ class ObjectStore(Store):
         self._confirm()
         return None
 
-    def walk_files(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+    def walk_files(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
         """The key of every object below the prefix, but that of the owner's note."""
         for item in self._list(None):
             if item["path"] != OWNER:
                 yield item["path"]
 
-    def content_uuids(self, refused: dict[str, str] | None = None) -> Iterator[str]:
+    def content_uuids(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
         """Every content with an object, in the order of keys, which object stores keep."""
         before = ""
         pages = self._list("content/")
@@ -363,11 +363,11 @@ class ObjectStore(Store):
         read: dict[str, _Read] = self._local.__dict__.setdefault("read", {})
         return read
 
-    def listed(self, content_uuids: Sequence[str], refused: dict[str, str] | None = None) -> set[str]:
+    def listed(self, content_uuids: Sequence[str], unusable: dict[str, str] | None = None) -> set[str]:
         """The contents among these that have a manifest; those that were read ahead are not asked for again."""
         read = {uuid: self._read[uuid] for uuid in content_uuids if uuid in self._read}
         there = {uuid for uuid, one in read.items() if one.data is not None}
-        return there | super().listed([uuid for uuid in content_uuids if uuid not in read], refused)
+        return there | super().listed([uuid for uuid in content_uuids if uuid not in read], unusable)
 
     @contextmanager
     def sent_ahead(self, placements: Sequence[Placement], content_uuids: Iterable[str]) -> Iterator[None]:
@@ -416,7 +416,7 @@ class ObjectStore(Store):
         self._versions[str(placement.staged)] = seen.get(content_uuid)
         return placement
 
-    def place(self, placements: Sequence[Placement], refused: dict[str, str] | None = None) -> None:
+    def place(self, placements: Sequence[Placement], unusable: dict[str, str] | None = None) -> None:
         """Put staged files where they belong, and remove them from staging.
 
         Raises StoreConflictError if another process has replaced a manifest since it was read, StoreError.
