@@ -18,7 +18,6 @@ import struct
 import sys
 import threading
 import time
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,8 @@ from pillion.kinds.ocr import leaders, models, program
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, may_have_leaders, short_runs
 from pillion.kinds.ocr.models import LANGUAGES, language_of
-from pillion.kinds.ocr.result import Box, has_letters_to_left
+from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.words import words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -323,12 +323,12 @@ def _line_boxes(iterator: Any, module: Any, figures: list[Box]) -> Iterator[tupl
             figures.append(box)
         if box is None or not _is_text(item, module):
             continue
-        yield box, float(box[2] - box[0] if _runs_down(item, module) else box[3] - box[1])
+        yield box, float(box[2] - box[0] if _runs_down(item.Orientation(), module) else box[3] - box[1])
 
 
-def _runs_down(item: Any, module: Any) -> bool:
+def _runs_down(orientation: Sequence[Any], module: Any) -> bool:
     """Whether lines run downwards: vertical Japanese, and Latin text that was turned to the right."""
-    return bool(item.Orientation()[1] == module.WritingDirection.TOP_TO_BOTTOM)
+    return bool(orientation[1] == module.WritingDirection.TOP_TO_BOTTOM)
 
 
 def _is_figure(item: Any, module: Any) -> bool:
@@ -353,76 +353,20 @@ def _text_of(iterator: Any, module: Any) -> RecognisedText:
     words: list[RecognisedWord] = []
     line_box: Box = (0, 0, 0, 0)
     paragraph = False
-    for found in _words_of(iterator, module) if iterator is not None else ():
+    for found in words_of(iterator, module, _no_text(module)) if iterator is not None else ():
         if found.starts_line and words:
             lines.append(RecognisedLine(tuple(words), line_box, paragraph))
             words = []
         if not words:
             line_box, paragraph = found.line, found.starts_paragraph
-        text = found.word.text
-        if text:
-            down += len(text) if found.runs_down else 0
-            across += 0 if found.runs_down else len(text)
-            words.append(found.word)
+        if found.text:
+            runs_down = _runs_down(found.orientation, module)
+            down += len(found.text) if runs_down else 0
+            across += 0 if runs_down else len(found.text)
+            words.append(RecognisedWord(found.text, found.confidence, found.box))
     if words:
         lines.append(RecognisedLine(tuple(words), line_box, paragraph))
     return RecognisedText(tuple(lines), 270 if down > across else 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A word on the page. ``line``: the box of its line."""
-
-    word: RecognisedWord
-    line: Box
-    starts_line: bool
-    starts_paragraph: bool
-    runs_down: bool
-
-
-def _words_of(iterator: Any, module: Any) -> Iterator[_Found]:
-    """The words of a page in reading order."""
-    word_level, line_level, paragraph_level = module.RIL.WORD, module.RIL.TEXTLINE, module.RIL.PARA
-    more = True
-    while more:
-        if iterator.Empty(word_level) or not _is_text(iterator, module):
-            more = bool(iterator.Next(word_level))
-            continue
-        line = iterator.BoundingBox(line_level)
-        starts_line, starts_paragraph = (
-            bool(iterator.IsAtBeginningOf(level)) for level in (line_level, paragraph_level)
-        )
-        runs_down = _runs_down(iterator, module)
-        text, box = iterator.GetUTF8Text(word_level).strip(), iterator.BoundingBox(word_level)
-        sure = float(iterator.Confidence(word_level))
-        if has_letters_to_left(text):
-            text, sure, more = _from_its_symbols(iterator, module, sure)
-        else:
-            more = bool(iterator.Next(word_level))
-        yield _Found(RecognisedWord(text, sure, box), line, starts_line, starts_paragraph, runs_down)
-
-
-_MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
-
-
-def _from_its_symbols(iterator: Any, module: Any, sure: float) -> tuple[str, float, bool]:
-    """A word from right to left as it is read, its confidence, and whether there is another: the iterator is at it.
-
-    tesserocr gives the letters of such a word as they stand, the last one first, but goes over them as they are read.
-    With vowel marks a word is in no dictionary, which lowers its confidence to that of nonsense (12 of 100 where no
-    letter has less than 87): then the least sure of its letters tells.
-    """
-    word_level, symbol_level = module.RIL.WORD, module.RIL.SYMBOL
-    symbols = [(iterator.GetUTF8Text(symbol_level), float(iterator.Confidence(symbol_level)))]
-    more = False
-    while iterator.Next(symbol_level):
-        if iterator.IsAtBeginningOf(word_level):
-            more = True
-            break
-        symbols.append((iterator.GetUTF8Text(symbol_level), float(iterator.Confidence(symbol_level))))
-    text = "".join(symbol.translate(_MIRRORED) for symbol, _ in symbols).strip()
-    is_pointed = any(unicodedata.combining(character) for character in text)
-    return text, max(sure, min(one for _, one in symbols)) if is_pointed else sure, more
 
 
 def _text_of_pieces(pieces: Sequence[Piece], read: Sequence[Sequence[Word]]) -> RecognisedText:
