@@ -548,3 +548,45 @@ def test_short_texts_of_a_figure_above_two_columns_are_in_neither() -> None:
     right = [line(f"captains wrote the letters of {n}", 600, 180 + 30 * n) for n in range(8)]
     read, _ = structured([*boxes, *left, *right], SIZE)
     assert [one.text.replace("\t", " ") for one in read] == [one.text for one in (*boxes, *left, *right)]
+
+
+CAPTION = "of the boats in the harbour it shows"
+"""Begins where no line of the columns does, in each."""
+
+
+@pytest.mark.parametrize("woven", [False, True], ids=["by column", "one after the other"])
+def test_captions_at_the_foot_of_columns_are_of_these_where_the_engine_read_them_so(woven: bool) -> None:
+    """Far below, with pictures between."""
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]
+    left_foot = [line(f"{CAPTION} {n}", 140, 600 + 30 * n) for n in range(3)]
+    right_foot = [line(f"{CAPTION} {n}", 600, 600 + 30 * n) for n in range(3)]
+    given = [*left, *right, *left_foot, *right_foot] if woven else [*left, *left_foot, *right, *right_foot]
+    assert [one.text for one in structured(given, SIZE)[0]] == [one.text for one in given]
+
+
+def test_short_lines_far_below_columns_are_of_none_also_where_the_engine_read_them_so() -> None:
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]
+    feet = [line("page 12", 140, 600), line("harbours", 600, 600)]
+    read, _ = structured([*left, feet[0], *right, feet[1]], SIZE)
+    assert [one.text for one in read] == [*(one.text for one in [*left, *right]), "page 12\tharbours"]
+
+
+@pytest.mark.parametrize("far", [80, 30], ids=["far", "near"])
+def test_a_foot_that_begins_where_a_column_does_is_read_after_both_where_the_engine_did(far: int) -> None:
+    """As wide as a line of the column. Near to it, it is its last line."""
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(12)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(12)]
+    foot = line("the monthly paper of this harbour", 100, 430 + far)
+    read, _ = structured([*left, *right, foot], SIZE)
+    want = [*left, *right, foot] if far == 80 else [*left, foot, *right]
+    assert [one.text for one in read] == [one.text for one in want]
+
+
+def test_a_head_on_the_right_that_begins_where_its_column_does_is_read_first_where_the_engine_did() -> None:
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(12)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(12)]
+    head = line("the monthly paper of this harbour", 560, 10)
+    read, _ = structured([head, *left, *right], SIZE)
+    assert [one.text for one in read] == [one.text for one in [head, *left, *right]]

@@ -11,12 +11,12 @@ import statistics
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pillion.kinds.ocr.order import (
+from pillion.kinds.ocr.order import as_read
+from pillion.kinds.ocr.placed import (
     Placed,
     Size,
     View,
     around_each,
-    as_read,
     is_below,
     is_full,
     joined,

@@ -30,7 +30,7 @@ class OcrGenerator:
 
     kind = OCR
     name = "ocr"
-    version = 27
+    version = 28
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pillion import _core
 from pillion.kinds.ocr import evidence, layout, ruled, tesseract
 from pillion.kinds.ocr.blocks import FROM_THE_LEFT
+from pillion.kinds.ocr.dotted import as_rules
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Boxes,
@@ -264,7 +265,12 @@ def is_drawn(gray: Gray) -> bool:
 
 def _drawn(source: PageSource) -> Gray:
     with part("draw"):
-        return source.gray(source.first_scale)
+        return _gray(source, source.first_scale)
+
+
+def _gray(source: PageSource, scale: float) -> Gray:
+    """See :meth:`PageSource.gray`; columns of dots are rules."""
+    return as_rules(source.gray(scale))
 
 
 def _looked_at(gray: Gray) -> Begun:
@@ -376,22 +382,22 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
     scale, gray, profile = source.first_scale, begun.gray, begun.profile
     with part("look"):
-        image = prepared(gray, profile)
+        image = _prepared(gray, profile)
     with part("layout"):
         known = begun.laid_out if image.gray is gray else None
         analysis, seen = known or _laid_out(image, recognisers)
     turns = image.turns
     if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and _is_upended(analysis):
         other = 0 if turns else SIDEWAYS_TURNS
-        upright = prepared(gray, profile, turns=other)
+        upright = _prepared(gray, profile, turns=other)
         found, seen_upright = _laid_out(upright, recognisers)
         if turns or (found is not None and not _is_upended(found)):
             turns, image, analysis, seen = other, upright, found, seen_upright
     if analysis is not None and analysis.lines == 0 and gray.size < SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
-        gray = source.gray(scale)
-        image = prepared(gray, profile, turns=turns)
+        gray = _gray(source, scale)
+        image = _prepared(gray, profile, turns=turns)
         analysis, seen = _laid_out(image, recognisers)
     if analysis is None:
         return PageLines(image, no_lines())
@@ -407,7 +413,7 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     if better == scale:
         return lines
     with part("draw"):
-        larger = lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
+        larger = lines.scaled_to(_prepared(_gray(source, better), profile, turns=turns))
     if better < scale or lines.pieces is None:
         return larger
     # Small print is laid out again where it is larger, in segments or else the whole page: its pieces are too coarse.
@@ -417,6 +423,12 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     with part("layout"):
         analysis, seen = _laid_out(larger.image, recognisers)
         return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
+
+
+def _prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> PreparedImage:
+    """See :func:`prepared`; columns of dots are rules, also those that it turned upright."""
+    image = prepared(gray, profile, turns=turns)
+    return image if image.gray is gray else replace(image, gray=as_rules(image.gray))
 
 
 _UPENDED = 1.5

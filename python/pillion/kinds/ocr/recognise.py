@@ -21,6 +21,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, pdf, ppocr, tesseract
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.curl import BentSource, bend_of
+from pillion.kinds.ocr.dotted import as_rules
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.known import as_text, known_in, words_in
 from pillion.kinds.ocr.layout import (
@@ -507,7 +508,7 @@ def _recognise_page_picture(
         seen = _Seen(sheet, has_ppocr and not is_paper)
         result = _as_seen(picture, seen, recognisers, has_ppocr=has_ppocr)
         return _on_page(result.pages[0], picture, draft), (result.engine, result.engine_version)
-    printed = dark_on_light(gray)
+    printed = as_rules(dark_on_light(gray))
     begun = Begun(printed, profile if printed is gray else _core.look(printed))
     found = _recognised_page(source, recognisers, begun)
     only = pdf.merged(draft, found)
