@@ -29,6 +29,8 @@ settings.load_profile("untimed")
 
 # Where the environment forbids Python to keep what it compiles, each program that a test starts would compile all anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# And where it has Python write each line at once, nothing would show what a user's program keeps for its end.
+os.environ.pop("PYTHONUNBUFFERED", None)
 sys.dont_write_bytecode = False
 
 

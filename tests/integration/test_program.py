@@ -111,6 +111,13 @@ def test_a_full_disk_under_what_is_printed_is_one_sentence(asked: str) -> None:
     assert (done.returncode, done.stderr) == (1, "pillion: disk_full: No space is left; free some and run again.\n")
 
 
+@pytest.mark.parametrize(("asked", "code"), [("lss", 2), ("ocr not-there.png", 1), ("formats", 0)])
+def test_where_no_message_can_be_written_the_exit_code_still_says_it(asked: str, code: int) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*COMMAND, *asked.split()], stdout=subprocess.DEVNULL, stderr=full, check=False)
+    assert done.returncode == code
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_files_are_no_error(closed: str, tmp_path: Path, folder: Path) -> None:
     library = tmp_path / "library"

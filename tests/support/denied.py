@@ -1,4 +1,4 @@
-"""Running the ``pillion`` program as one whom the modes of files bind: root too, which they do not bind otherwise."""
+"""Running programs as one whom the modes of files bind: root too, which they do not bind otherwise."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 
 def run_bound(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
-    command = [sys.executable, "-c", _BOUND, "-m", "pillion", *map(str, arguments)]
+    """Run the ``pillion`` program to its end."""
+    return python_bound("-m", "pillion", *arguments)
+
+
+def python_bound(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python to its end."""
+    command = [sys.executable, "-c", _BOUND, *map(str, arguments)]
     return subprocess.run(command, text=True, capture_output=True, timeout=PATIENCE_S, check=False)

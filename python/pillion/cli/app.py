@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 
@@ -132,8 +132,8 @@ class Program(click.Group):
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
-            # The reader (head, less) has seen enough; nothing must be written at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader (head, less) has seen enough.
+            _print_no_more(sys.stdout)
             ctx.exit(0)
         except (PillionError, OSError) as raised:
             logs.note_error(raised)
@@ -253,6 +253,32 @@ def _exit_code() -> int:
     return code if isinstance(code, int) else 0
 
 
+def _flushed(code: int) -> int:
+    """The exit code when all that was printed is written: help and versions are not until now, and Python's own end
+    would say of an error what nobody understands, with a code of its own.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _print_no_more(sys.stdout)
+    except OSError as error:
+        _print_no_more(sys.stdout)
+        if code == 0:
+            warn(_line(error))
+            code = 1
+    try:
+        sys.stderr.flush()
+    except OSError:
+        # There is nowhere left to say it.
+        _print_no_more(sys.stderr)
+    return code
+
+
+def _print_no_more(stream: TextIO) -> None:
+    """Let nothing be written to it at Python's end, either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def main() -> None:
     """Entry point. SIGTERM stops as Ctrl-C does, with another exit code."""
     _have_standard_files()
@@ -260,7 +286,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
-            sys.exit(_exit_code())
+            sys.exit(_flushed(_exit_code()))
         finally:
             _leave()
     except KeyboardInterrupt as stopped:

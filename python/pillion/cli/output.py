@@ -51,9 +51,12 @@ def note(text: str) -> None:
         warn(text)
 
 
-def warn(text: str) -> None:
-    """A line for people on stderr in any case: an error."""
-    print(harmless(text), file=sys.stderr, flush=True)
+def warn(text: str, end: str = "\n") -> None:
+    """A line for people on stderr in any case: an error. Where none can be written, as on a full disk, what the
+    command does goes on.
+    """
+    with suppress(OSError):
+        print(harmless(text), end=end, file=sys.stderr, flush=True)
 
 
 _quiet = False

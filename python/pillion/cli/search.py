@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pillion.cli.options import FILE, FINDS, PATH, json_option, library_option, open_library, printable
-from pillion.cli.output import is_quiet, note, print_json, say
+from pillion.cli.output import is_quiet, note, print_json, say, warn
 from pillion.errors import UsageError
 from pillion.quoting import harmless
 
@@ -38,7 +38,7 @@ def _progress() -> Callable[[int, int], None]:
         if now - begun >= _SLOW_S and now - told >= (0.2 if sys.stderr.isatty() else 10.0):
             told = now
             end = "\r" if sys.stderr.isatty() else "\n"
-            print(f"indexing: {done:,} of {total:,} contents", end=end, file=sys.stderr, flush=True)
+            warn(f"indexing: {done:,} of {total:,} contents", end=end)
 
     return tell
 
