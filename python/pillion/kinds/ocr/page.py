@@ -61,6 +61,7 @@ from pillion.kinds.ocr.segments import (
     without,
 )
 from pillion.kinds.ocr.tesseract import RecognisedText, RecognisedWord
+from pillion.kinds.ocr.twice import once
 from pillion.machine import beside, spread
 
 if TYPE_CHECKING:
@@ -369,6 +370,7 @@ def _page_of(
     recognisers: PageRecogniser,
 ) -> RecognisedPage:
     kept, lost = chosen(lines, list(zip(segments, texts, strict=True)))
+    kept = once(kept)
     if not kept:
         return RecognisedPage()
     if len(lost):

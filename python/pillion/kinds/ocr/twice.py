@@ -1,0 +1,102 @@
+"""Lines that were read twice: the layout analysis gives some print as dark lines, and again as light ones on dark.
+
+It does so where the ground of a part of a page is neither, as that of an advertisement with an edge of ornaments. Two
+lines are of the same print where most of one says, word by word, what the other says at that place, and all that is
+sure in it stands on words of the other. The one that is surer is kept.
+
+All is in pixels of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pillion.kinds.ocr.evidence import around_words
+from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.segments import WORD_UNCERTAIN, Read, letters, on_page
+from pillion.kinds.ocr.tesseract import RecognisedLine, confidence
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from pillion.extras import lazy_numpy as np
+
+_SHARED = 0.5
+"""Lines and words are in one place where they share so much of the smaller one."""
+_SAME = 0.6
+"""So many of the letters that are sure are of words that the other line has there, too."""
+
+_Word = tuple[str, Box]
+_Place = tuple[int, int]
+"""The number of a segment, and that of a line of it."""
+
+
+def once(read: Sequence[Read]) -> list[Read]:
+    """The segments without those of their lines that others say as well, of the same print."""
+    lines = [
+        ((number, count), line, on_page(segment, around_words(line.words)))
+        for number, (segment, text) in enumerate(read)
+        for count, line in enumerate(text.lines)
+        if line.words
+    ]
+    gone: set[_Place] = set()
+    for one, two in _in_one_place([box for _, _, box in lines]):
+        (place, line, _), (other_place, other, _) = lines[one], lines[two]
+        if gone & {place, other_place}:
+            continue
+        said, other_said = _sure_words(read[place[0]], line), _sure_words(read[other_place[0]], other)
+        is_said, other_is_said = _is_said_by(said, other_said), _is_said_by(other_said, said)
+        if is_said and other_is_said:
+            gone.add(place if confidence([line]) < confidence([other]) else other_place)
+        elif is_said or other_is_said:
+            gone.add(place if is_said else other_place)
+    return list(_without(read, gone)) if gone else list(read)
+
+
+def _in_one_place(boxes: Sequence[Box]) -> list[tuple[int, int]]:
+    """The numbers of the boxes that share most of the smaller one, two and two."""
+    if len(boxes) < 2:
+        return []
+    sides = np.array(boxes)
+    low, high = np.maximum(sides[:, None, :2], sides[:, :2]), np.minimum(sides[:, None, 2:], sides[:, 2:])
+    shared = (high - low).clip(min=0).prod(axis=2)
+    sizes = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
+    found = np.triu(shared > _SHARED * np.minimum(sizes[:, None], sizes), 1)
+    pairs: list[tuple[int, int]] = [(one, two) for one, two in np.argwhere(found).tolist()]
+    return pairs
+
+
+def _sure_words(one: Read, line: RecognisedLine) -> list[_Word]:
+    segment, _ = one
+    return [
+        (word.text.casefold(), on_page(segment, word.box))
+        for word in line.words
+        if word.confidence >= WORD_UNCERTAIN and letters(word.text)
+    ]
+
+
+def _is_said_by(words: Sequence[_Word], others: Sequence[_Word]) -> bool:
+    """Whether words stand on others, and most of them are the same as those. Words that nothing is sure of are not."""
+    same = total = 0
+    for said, box in words:
+        on = [(other, _on(box, place)) for other, place in others]
+        if sum(share for _, share in on) < _SHARED:
+            return False
+        total += letters(said)
+        same += letters(said) if any(other == said and share >= _SHARED for other, share in on) else 0
+    return total > 0 and same >= _SAME * total
+
+
+def _on(box: Box, other: Box) -> float:
+    """The share of a box that is on another one."""
+    wide, high = min(box[2], other[2]) - max(box[0], other[0]), min(box[3], other[3]) - max(box[1], other[1])
+    return max(0.0, wide) * max(0.0, high) / max(1.0, (box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _without(read: Sequence[Read], gone: set[_Place]) -> Iterator[Read]:
+    for number, (segment, text) in enumerate(read):
+        lines = tuple(line for count, line in enumerate(text.lines) if (number, count) not in gone)
+        if lines or not text.lines:
+            yield segment, replace(text, lines=lines)
