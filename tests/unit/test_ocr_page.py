@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -198,8 +199,9 @@ def test_a_part_that_was_read_with_holes_is_read_again_as_plain_lines() -> None:
         def recognise(
             self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE, languages: tuple[str, ...] | None = None
         ) -> RecognisedText:
-            right = gray.shape[1] if layout is Layout.BLOCK else gray.shape[1] // 2
-            found = [line(GOOD, 95.0, (0, 0, right, gray.shape[0])) for _ in range(3 if layout is Layout.BLOCK else 2)]
+            right, count = (gray.shape[1], 3) if layout is Layout.BLOCK else (gray.shape[1] // 2, 2)
+            tops = [number * gray.shape[0] // count for number in range(count + 1)]
+            found = [line(GOOD, 95.0, (0, top, right, bottom)) for top, bottom in itertools.pairwise(tops)]
             super().recognise(gray, layout, languages)
             return text(*found)
 
