@@ -15,6 +15,7 @@ import pytest
 from pillion.errors import UnusableError
 from pillion.library import Library
 from pillion.model import SidecarStatus
+from pillion.search import index, update
 from pillion.store import LocalStore, local
 from tests.faults.conftest import FILES
 from tests.support.denied import run_bound
@@ -236,3 +237,39 @@ def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_p
     text.chmod(0o700)
     found = run_bound("search", "heron", "--library", root)
     assert (found.returncode, "h.txt" in found.stdout, found.stderr) == (0, True, "")
+
+
+def test_more_that_cannot_be_read_than_is_remembered_is_indexed_once_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "MOST_AGAIN", 2)
+    monkeypatch.setattr(update, "_BATCH", 3)
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for number in range(8):
+        (folder / f"{number}.txt").write_text(f"A note about the heron, number {number}.")
+    closed: set[str] = set()
+    real = LocalStore.read
+
+    def read(store: LocalStore, rel_path: str, limit: int) -> bytes:
+        if rel_path.split("/")[3] in closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), rel_path)
+        return real(store, rel_path, limit)
+
+    with Library.open(tmp_path / "library") as library:
+        library.index(folder, kinds=["text"])
+        library.run()
+        index.remove(tmp_path / "library")
+        uuids = sorted(item.content_uuid for item in library.ls())
+        monkeypatch.setattr(LocalStore, "read", read)
+        # All but one; then each first half of what is left can be read again.
+        closed = set(uuids) - {uuids[3]}
+        for number in (7, 4, 2, 1, 0):
+            closed = set(sorted(closed)[len(closed) - number :])
+            found = library.searching.search("heron")
+            assert {hit.content_uuid for hit in found.hits} == set(uuids) - closed
+            said = " ".join(found.notes)
+            assert ("2 contents or more" in said) == (number >= 2), said
+            assert ("Permission denied" in said) == (number > 0)
+        assert index.Reader(tmp_path / "library").state.again == []
+        assert index.Reader(tmp_path / "library").state.beyond is None

@@ -56,7 +56,7 @@ _DEAD_SHARE = 0.3
 """A file of vectors is written anew when more of its rows than this are removed."""
 
 MOST_AGAIN = 10_000
-"""So many contents that could not be read are remembered."""
+"""So many contents that could not be read are remembered, the first in order; the rest by where it begins."""
 
 
 @value
@@ -66,7 +66,8 @@ class State:
     ``event``: all results up to this event; ``names``: names as of this number (catalog/search.py); ``after``: while it
     is built for the first time, the last content that it holds. ``languages``: all that its passages are in, ISO 639;
     ``pictures``: bytes of the file of hashes that count; ``turn``: how often it was committed; ``without``: vectors
-    were left out, as numpy was not installed; ``again``: contents with a sidecar that could not be read.
+    were left out, as numpy was not installed; ``again``: contents with a sidecar that could not be read; ``beyond``:
+    after this content there are more of them, which are not remembered one by one.
     """
 
     event: int = 0
@@ -77,10 +78,12 @@ class State:
     turn: int = 0
     without: bool = False
     again: Sequence[str] = ()
+    beyond: str | None = None
 
     def payload(self) -> str:
         """As JSON."""
-        values = {name: getattr(self, name) for name in ("event", "names", "after", "pictures", "turn", "without")}
+        names = ("event", "names", "after", "pictures", "turn", "without", "beyond")
+        values = {name: getattr(self, name) for name in names}
         lists = {"languages": list(self.languages), "again": list(self.again)}
         return json.dumps({"format": FORMAT, **lists, **values})
 
@@ -104,6 +107,7 @@ class State:
             turn=stored.turn,
             without=stored.without,
             again=stored.again,
+            beyond=stored.beyond,
         )
 
     @property
@@ -127,6 +131,7 @@ class _Stored(msgspec.Struct):
     turn: _Number
     without: bool = False
     again: Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Meta(max_length=MOST_AGAIN)] = []
+    beyond: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Stored)
@@ -308,7 +313,8 @@ class Writer:
         self.without = self.state.without
         """Vectors were left out, as numpy is not installed."""
         self.again: dict[str, None] = dict.fromkeys(self.state.again)
-        """Contents with a sidecar that could not be read."""
+        """Contents with a sidecar that could not be read: of all up to ``beyond``, where that is one."""
+        self.beyond = self.state.beyond
         self._hashes: dict[bytes, bytes] = {}
         self._languages = set(self.state.languages)
 
@@ -347,6 +353,15 @@ class Writer:
         if self.pictures.get(key) != likeness:
             self._hashes[key] = likeness
 
+    def remember_unread(self, content_uuid: str) -> None:
+        """A content has a sidecar that could not be read: it is to be looked at again."""
+        if self.beyond is not None and content_uuid > self.beyond:
+            return
+        self.again[content_uuid] = None
+        if len(self.again) > MOST_AGAIN:
+            del self.again[max(self.again)]
+            self.beyond = max(self.again)
+
     def commit(self, *, event: int, names: int, after: str | None) -> None:
         """Make all of it durable, as the state of the catalog that these three say. Raises ItemError, OSError."""
         turn = self.state.turn + 1
@@ -364,7 +379,8 @@ class Writer:
             pictures=size,
             turn=turn,
             without=self.without,
-            again=sorted(self.again)[:MOST_AGAIN],
+            again=sorted(self.again),
+            beyond=self.beyond,
         )
         self.words.commit(state.payload())
         reach("search.committed")

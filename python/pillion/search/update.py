@@ -89,6 +89,7 @@ class Unread:
             said.append(f"{which} damaged or gone, so text is not found: run 'pillion verify --repair'.")
         if number := len(self.unusable):
             which = "the sidecars of 1 content" if number == 1 else f"sidecars of {number:,} contents"
+            which += " or more" if number >= index.MOST_AGAIN else ""
             said.append(
                 f"{which} cannot be read ({next(iter(self.unusable.values()))}), so what is new in them is not found:"
                 " 'pillion verify' names them."
@@ -105,7 +106,8 @@ def behind(database: Database, state: State | None) -> Behind:
         names = catalog_search.names_number(connection) != state.names
         if not changes.whole:
             return Behind(begun=False, contents=catalog_search.count_with(connection, KINDS), names=True)
-    return Behind(begun=True, contents=len(changes.contents) + len(state.again), names=names)
+    unread = len(state.again) + (state.beyond is not None)
+    return Behind(begun=True, contents=len(changes.contents) + unread, names=names)
 
 
 def catch_up(database: Database, store: Store, progress: Progress | None = None, unread: Unread | None = None) -> bool:
@@ -150,8 +152,19 @@ class _Update:
         """Look once more at what could not be read."""
         for start in range(0, len(state.again), _BATCH):
             self._index(state.again[start : start + _BATCH])
-        if self._writer.again.keys() != set(state.again):
+        self._go_beyond(state)
+        if (sorted(self._writer.again), self._writer.beyond) != (sorted(state.again), state.beyond):
             self._commit(state.event, state.names, None)
+
+    def _go_beyond(self, state: State) -> None:
+        """The same of those that are not remembered one by one, as far as there is room to remember them."""
+        while (after := self._writer.beyond) is not None and len(self._writer.again) < index.MOST_AGAIN:
+            with self._database.read() as connection:
+                some = catalog_search.contents_with(connection, KINDS, after, _BATCH)
+            self._writer.beyond = some[-1] if some else None
+            self._index(some)
+            if self._is_time():
+                self._commit(state.event, state.names, None)
 
     def _build(self, event: int, after: str) -> None:
         """Index every content, in order, from the one after ``after``; results after ``event`` are seen to later."""
@@ -161,6 +174,7 @@ class _Update:
         if not after:
             self._writer.without = False
             self._writer.again.clear()
+            self._writer.beyond = None
             self._unread.clear()
         if not after and self._writer.state.turn:
             # What is there may be of contents that are gone.
@@ -245,12 +259,9 @@ class _Update:
                 self._index_one(uuid, by_kind)
                 self._writer.again.pop(uuid, None)
             except UnusableError as error:
-                self._unread.unusable[uuid] = f"{error.path}: {error.why}"
-                self._writer.again[uuid] = None
-                if len(self._writer.again) > index.MOST_AGAIN:
-                    raise UnusableError(
-                        str(self._store.readable), f"{len(self._writer.again):,} files in it are refused"
-                    ) from error
+                if len(self._unread.unusable) < index.MOST_AGAIN:
+                    self._unread.unusable[uuid] = f"{error.path}: {error.why}"
+                self._writer.remember_unread(uuid)
             likeness = hashes[uuid].likeness if uuid in hashes else None
             if likeness is not None and len(likeness) == LIKENESS_BYTES:
                 self._writer.put_picture(uuid, likeness)
