@@ -11,18 +11,16 @@ from __future__ import annotations
 import io
 import os
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
-from pillion import api, machine
+from pillion import api, machine, scratch
 from pillion.errors import ErrorClass, ItemError, UsageError, reason
 from pillion.kinds import registry
 from pillion.kinds.execute import allowance, failure_by
@@ -185,7 +183,8 @@ class Isolated:
         self._mode = Mode(sandbox)
         self._size = workers or machine.cores()
         self._reads = {_real(path) for path in reads}
-        self._folder = Path(tempfile.mkdtemp(prefix="pillion-isolated."))
+        self._home = ExitStack()
+        self._folder = self._home.enter_context(scratch.temporary())
         self._pool: WorkerPool | None = None
 
     def __enter__(self) -> Self:
@@ -199,7 +198,7 @@ class Isolated:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._home.close()
 
     # functions --------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,4 +96,6 @@ def test_leaving_the_loop_stops_the_workers_and_nothing_is_left_over(
         for _ in apart.thumbnail_batch([folder / "photo.jpg"] * 1000):
             break
         assert apart.decode(folder / "photo.jpg", max_side=600).nbytes > 256 << 10
-    assert list(tmp_path.iterdir()) == []
+    # Only the lock stays by which programs take turns.
+    assert [path.name for path in tmp_path.iterdir()] == [f"pillion-{os.geteuid()}"]
+    assert [path.name for path in (tmp_path / f"pillion-{os.geteuid()}").iterdir()] == ["workers.lock"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pillion import machine
+from pillion import machine, scratch
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.kinds.execute import Likeness, ThumbHash, allowance, failure_by
@@ -96,12 +96,13 @@ class Checker:
     """Workers that look at files below ``folder``. Use it in ``with``. ``mode``: as ``work.sandbox``."""
 
     def __init__(self, folder: Path, mode: Mode = Mode.AUTO) -> None:
-        self._home = tempfile.TemporaryDirectory(prefix="pillion-peers.")
+        self._home = ExitStack()
+        home = self._home.enter_context(scratch.temporary())
         policy = Policy(
             mode=mode,
             reads=(os.fsencode(os.path.realpath(folder)),),
             writes=registry.written_elsewhere(),
-            home=os.fsencode(self._home.name),
+            home=os.fsencode(home),
         )
         self._pool = WorkerPool(
             TARGET,
@@ -116,7 +117,7 @@ class Checker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._home.cleanup()
+        self._home.close()
 
     def check(self, files: Sequence[tuple[Check, int]]) -> Iterator[Checked | ItemError]:
         """What each file of this size is, in order; ItemError for what is no sidecar, or ended its worker.

@@ -38,8 +38,8 @@ from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import lane_workers, worker_count
 from pillion.queue.work import confined_pool
 from pillion.remote.protocol import DeskError, Failed, Lent, Lied, Made, Over, Returned, Source
-from pillion.remote.scratch import scratch
 from pillion.remote.server import Server, ServerAway
+from pillion.scratch import scratch
 from pillion.settings.config import Config
 from pillion.store import LocalStore, staged_path
 

@@ -6,14 +6,15 @@ Nobody who indexes or searches decodes anything: hashes come from the catalog, a
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
+from pillion import scratch
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds import registry
 from pillion.kinds.execute import allowance, failure_by
@@ -83,12 +84,13 @@ class Seer:
     """
 
     def __init__(self, reads: Path | None = None, *, sandbox: str = "auto") -> None:
-        self._home = tempfile.TemporaryDirectory(prefix="pillion-search.")
+        self._home = ExitStack()
+        home = self._home.enter_context(scratch.temporary())
         policy = Policy(
             mode=Mode(sandbox),
             reads=() if reads is None else (os.fsencode(os.path.realpath(reads)),),
             writes=registry.written_elsewhere(),
-            home=os.fsencode(self._home.name),
+            home=os.fsencode(home),
         )
         self._pool = WorkerPool(
             TARGET, size=1, memory_limit=MEMORY_LIMIT, recycle_bytes=MEMORY_LIMIT // 2, policy=policy
@@ -99,7 +101,7 @@ class Seer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._home.cleanup()
+        self._home.close()
 
     def file(self, path: Path, side: int = SIDE) -> NDArray[np.uint8]:
         """The pixels of a file, shape (H, W, 3), uint8, of at most ``side``, 512 or less. Raises ItemError."""

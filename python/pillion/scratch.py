@@ -1,13 +1,18 @@
-"""The folder in which a worker without a mount keeps what it was lent, for as long as it runs."""
+"""A private folder for as long as a process uses it. What one that was killed left is removed by the next.
+
+A worker without a mount keeps in it what it was lent, and where files are looked at outside of a library the processes
+that do so have their folders in it.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,14 +21,36 @@ _TURN = "workers.lock"
 _LOCK = "lock"
 
 
+_PRIVATE = 0o700
+
+
+def temporary() -> AbstractContextManager[Path]:
+    """A new folder among the temporary files of this user; see :func:`scratch`."""
+    ours = Path(tempfile.gettempdir(), f"pillion-{os.geteuid()}")
+    try:
+        ours.mkdir(mode=_PRIVATE, exist_ok=True)
+        found = os.lstat(ours)
+        is_private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+    except OSError:
+        is_private = False
+    return scratch(ours) if is_private else _untidied()
+
+
+@contextmanager
+def _untidied() -> Iterator[Path]:
+    """Somebody else has taken that name: a folder of its own, which nobody finds if this process is killed."""
+    with tempfile.TemporaryDirectory(prefix="pillion.", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @contextmanager
 def scratch(cache: Path) -> Iterator[Path]:
-    """A new folder in ``cache``, removed at the end, and with it those of workers that were killed.
+    """A new folder in ``cache``, removed at the end, and at its start those of processes that were killed.
 
     Whoever uses a folder holds a lock in it, which the system takes back however the process ends. Where there are no
     locks, no folder of another is removed.
     """
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     with ExitStack() as ours:
         with ExitStack() as theirs:
             # One at a time: nobody takes a folder for left before it is locked.
