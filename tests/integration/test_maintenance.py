@@ -234,6 +234,34 @@ def test_links_are_neither_followed_nor_removed(library: Library, home: Path) ->
     assert uuid not in {item.content_uuid for item in library.ls()}
 
 
+@pytest.mark.parametrize("what", ["link", "dangling", "file", "pipe"])
+def test_what_stands_in_place_of_a_folder_is_told_with_what_to_do(library: Library, home: Path, what: str) -> None:
+    thumbs = _thumbs(library)[0].parent
+    shutil.rmtree(thumbs)
+    if what == "file":
+        thumbs.write_bytes(b"mine")
+    elif what == "pipe":
+        os.mkfifo(thumbs)
+    else:
+        thumbs.symlink_to(home / ("photos" if what == "link" else "nowhere"))
+    missing = [found for found in library.verify() if found.problem == "missing"]
+    assert len(missing) == 2
+    assert all(f"{thumbs} is no folder any more" in found.message for found in missing)
+    library.maintenance.repair()
+    if what == "file":
+        assert not thumbs.exists()
+    else:
+        (found,) = library.verify()
+        assert found.path == str(thumbs)
+        assert "remove it" in found.message
+        ((again, action),) = [(done.finding, done.action) for done in library.maintenance.repair()]
+        assert (again.path, action) == (str(thumbs), None)
+        thumbs.unlink()
+    assert library.verify() == []
+    assert sum(library.run().recorded.values()) == 2
+    check_invariants(library.root, finished=True)
+
+
 def test_a_path_from_a_broken_catalog_leads_nowhere(library: Library, home: Path) -> None:
     outside = home / "outside.webp"
     outside.write_bytes(b"mine")

@@ -163,7 +163,7 @@ def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
             except UnusableError as error:
                 run.note(finding, None, str(error))
             except (OSError, ValueError) as error:
-                run.note(finding, None, f"It cannot be removed: {reason(error)}.")
+                run.note(finding, None, f"It is not removed: {reason(error)}.")
 
 
 def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
@@ -172,7 +172,11 @@ def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str
     if uuid is not None and listed is not None and is_pending(connection, uuid, listed.kind, listed.variant):
         record_listed(connection, [ready_outcome(uuid, listed)], run.now)
         return "recorded"
-    return "removed" if _remove_unless_ready(run, connection, rel_path) else "nothing to do"
+    if _remove_unless_ready(run, connection, rel_path):
+        return "removed"
+    if run.store.is_there(rel_path):
+        raise ValueError("it is no file")
+    return "nothing to do"
 
 
 def _listed_whole(store: Store, content_uuid: str, rel_path: str) -> ManifestEntry | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain, groupby
@@ -16,8 +16,9 @@ from pillion.catalog.sidecars import SidecarRow, has_ready, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.errors import CatalogError, UnusableError
 from pillion.failpoints import reach
+from pillion.kinds import registry
 from pillion.manifest import ManifestEntry
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
 from pillion.store import MANIFEST, Store
 
 _BATCH = 200
@@ -63,6 +64,9 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
                 progress(number)
     reach("verify.listed")
     findings.extend(_strays(store, known, unusable))
+    with database.read() as connection:
+        pending = list_sidecars(connection, statuses=[SidecarStatus.PENDING])
+        findings.extend(_in_the_way(store, pending, {*unusable, *(item.place for item in findings)}))
     lasting: list[Finding] = []
     for batch in chunks(findings, _BATCH):
         transaction = database.read if damage or database.is_read_only else database.write
@@ -130,6 +134,20 @@ def _search(store: Store) -> list[Finding]:
     return [Finding(problem="search", path=path, message=message) for message in problems(store.root)]
 
 
+def _in_the_way(store: Store, rows: Iterable[SidecarRow], told: set[str]) -> list[Finding]:
+    """What stands where a folder is needed for these sidecars, and is not among the places that are ``told``."""
+    known = (row for row in rows if row.kind in registry.specs())
+    of_kind = (next(some) for _, some in groupby(known, key=lambda row: (row.content_uuid, row.kind)))
+    wanted = (store.rel_path(row.content_uuid, row.kind, row.variant, SidecarFormat.JSON) for row in of_kind)
+    places = map(store.in_the_way, wanted)
+    message = "It stands where a folder belongs, so sidecars have no place: remove it."
+    return [
+        Finding(problem="stray", path=store.where(place), message=message, place=place)
+        for place in dict.fromkeys(places)
+        if place is not None and place not in told
+    ]
+
+
 _Listed = Mapping[tuple[SidecarKind, str], ManifestEntry]
 
 
@@ -155,7 +173,9 @@ def _check_readable(store: Store, row: SidecarRow, listed: Callable[[], _Listed]
         return [Finding(problem="missing", path=rel_path[:200], message=message, row=row)]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
         if store.size_of(rel_path) is None:
-            message = "The catalog says ready, but the file is missing."
+            there = store.in_the_way(rel_path)
+            instead = f": {store.where(there)} is no folder any more" if there else ""
+            message = f"The catalog says ready, but the file is missing{instead}."
             return [Finding(problem="missing", path=path, message=message, row=row)]
         message = "The file's bytes are not the ones that were written."
         return [Finding(problem="damaged", path=path, message=message, row=row)]

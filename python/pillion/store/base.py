@@ -237,6 +237,10 @@ class Store(ABC):
         """
         return
 
+    def in_the_way(self, rel_path: str) -> str | None:
+        """The first place on the way to a sidecar where a folder belongs and something else stands, such as a link."""
+        return None
+
     @abstractmethod
     def remove(self, rel_path: str) -> bool:
         """Remove a sidecar. False if there is none. Raises OSError, and ValueError for a path that leads elsewhere."""

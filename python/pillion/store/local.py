@@ -151,7 +151,8 @@ class LocalStore(Store):
                     if unusable is None or self._is_replaced():
                         raise self._replaced(error) from error
                     sidecars.close()
-                    unusable[uuid] = f"{self._no_folder(placement.rel_path)} is no folder any more: remove it."
+                    there = self.where(self.in_the_way(placement.rel_path) or placement.rel_path)
+                    unusable[uuid] = f"{there} is no folder any more: remove it."
                     continue
                 except OSError as error:
                     if unusable is None or error.errno not in _OF_ONE:
@@ -169,14 +170,18 @@ class LocalStore(Store):
     def _replaced(self, error: OSError) -> LibraryError:
         return LibraryError(f"A folder of the library {self.root} was removed or replaced: {reason(error)}.")
 
-    def _no_folder(self, rel_path: str) -> Path:
-        """The first on the way to a place that is a file or a link."""
-        at = self.sidecars
-        for name in parts_of(rel_path)[:-1]:
-            at = at / name
-            if at.is_symlink() or not at.is_dir():
-                break
-        return at
+    def in_the_way(self, rel_path: str) -> str | None:
+        """The first place on the way there that is a link or no folder."""
+        names = parts_of(rel_path)
+        for depth in range(1, len(names)):
+            place = "/".join(names[:depth])
+            try:
+                found = os.lstat(self.sidecars / place)
+            except OSError:
+                return None
+            if not stat.S_ISDIR(found.st_mode):
+                return place
+        return None
 
     def content_uuids(self, unusable: dict[str, str] | None = None) -> Iterator[str]:
         """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
