@@ -239,6 +239,30 @@ def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_p
     assert (found.returncode, "h.txt" in found.stdout, found.stderr) == (0, True, "")
 
 
+@pytest.mark.models
+def test_what_is_made_from_a_text_that_cannot_be_read_waits_until_it_can_be(tmp_path: Path) -> None:
+    folder, root = tmp_path / "notes", tmp_path / "library"
+    folder.mkdir()
+    for word in ("heron", "walrus"):
+        (folder / f"{word[0]}.txt").write_text(f"A note about the {word}.")
+    with Library.open(root) as library:
+        library.index(folder, kinds=["embeddings"])
+        library.run()
+        assert library.regenerate(kind="embeddings") == 2
+        (text,) = [item.path for item in library.ls(kind="text") if item.sources[0].endswith("h.txt")]
+    assert text is not None
+    text.chmod(0)
+    for made in ("embeddings: 1 ready\n", "Nothing to do.\n", "Nothing to do.\n"):
+        worked = run_bound("work", "--library", root)
+        assert (worked.returncode, worked.stdout) == (0, made), worked.stderr
+        (notice,) = [line for line in worked.stderr.splitlines() if "paused" in line]
+        assert f"The file {text} of the library cannot be used (Permission denied): {REMEDY}" in notice
+    text.chmod(0o600)
+    worked = run_bound("work", "--library", root)
+    assert (worked.returncode, worked.stdout) == (0, "embeddings: 1 ready\n"), worked.stderr
+    assert set(_states(root).values()) == {SidecarStatus.READY}
+
+
 def test_more_that_cannot_be_read_than_is_remembered_is_indexed_once_it_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -420,18 +420,18 @@ class Recorder:
 
 
 def without_place(results: Sequence[Result[PlannedJob]], unusable: Mapping[str, str]) -> Sequence[Result[PlannedJob]]:
-    """The same results, where those of contents whose folders are unusable, with why, :func:`wait_for_place`."""
+    """The same results, where those of contents whose folders are unusable, with why, :func:`wait_until_usable`."""
     return [
-        (planned, wait_for_place(why) if why is not None and failure_in(returned) is None else returned)
+        (planned, wait_until_usable(why) if why is not None and failure_in(returned) is None else returned)
         for planned, returned in results
         for why in [unusable.get(planned.job.job.content_uuid)]
     ]
 
 
-def wait_for_place(why: str) -> ItemError:
-    """The outcome of a job whose sidecars have no place because a folder of the library cannot be used.
+def wait_until_usable(why: str) -> ItemError:
+    """The outcome of a job that needs a folder or a file of the library which cannot be used.
 
-    A fault of the machine that concerns this content alone: it waits until the folder can be used.
+    A fault of the machine that concerns this content alone: it waits until that can be used.
     """
     return FileLacksToolError(ErrorClass.MISSING_TOOL, why)
 

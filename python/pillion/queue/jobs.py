@@ -58,7 +58,7 @@ from pillion.queue.commit import (
     Recorded,
     Recorder,
     failure_in,
-    wait_for_place,
+    wait_until_usable,
     without_place,
 )
 from pillion.queue.engine import Planned, Result
@@ -251,10 +251,10 @@ class CatalogJobs:
         for (job, cost), staging in zip(claimed, stagings, strict=True):
             try:
                 if job.content_uuid in unusable:
-                    raise wait_for_place(unusable[job.content_uuid])
+                    raise wait_until_usable(unusable[job.content_uuid])
                 one = self._plan(job, staging, listed=job.content_uuid in listed, cost_s=cost)
             except UnusableError as error:
-                there.append((self._unplanned(job), wait_for_place(str(error))))
+                there.append((self._unplanned(job), wait_until_usable(str(error))))
             except ItemError as error:
                 there.append((self._unplanned(job), error))
             except StoreError:
@@ -338,12 +338,22 @@ class CatalogJobs:
     def _finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         if any(failure_in(value) is not None for _, value in results):
             results = self._without_unread(results, now)
-            results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
+            results = [(planned, self._checked(planned.job, value)) for planned, value in results]
             unstarted = [result for result in results if isinstance(result[1], WorkersNotStartingError)]
             if unstarted:
                 ended = [result for result in results if not isinstance(result[1], WorkersNotStartingError)]
                 return {**self._recorded(ended, now), **self._hold_all_back(unstarted, now)}
         return self._recorded(results, now)
+
+    def _checked(self, planned: PlannedJob, returned: Execution | ItemError) -> Execution | ItemError:
+        """What came of a job; what its worker says of the machine, and of the library's files, is looked at here."""
+        failure = failure_in(returned)
+        if failure is not None and failure.error_class is ErrorClass.IO_TRANSIENT:
+            try:
+                _check_readable(planned.job, self._store)
+            except UnusableError as error:
+                return wait_until_usable(str(error))
+        return self._claims.checked(planned, returned)
 
     def _hold_all_back(self, unstarted: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """No worker process starts for these: give them back, and try none of any kind for a while."""
@@ -564,7 +574,8 @@ def plan(
     budget = budget_of(job.attempts, job.last) if job.attempts else FULL_BUDGET
     making = _making(job, adopted, budget, spec)
     if making and job.last is not None and job.last.error_class is ErrorClass.MISSING_TOOL:
-        # What it lacked may be a place for what it makes, or the manifest that lists it.
+        # What it lacked may be what it is made from, a place for what it makes, or the manifest that lists it.
+        _check_readable(job, store)
         store.check_usable(store.rel_path(job.content_uuid, job.kind, making[0].variant, min(spec.formats)))
     keeps = spec.limits.checkpoints and making
     checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
@@ -603,6 +614,12 @@ def plan(
         size=stored,
         patience_times=patience_times,
     )
+
+
+def _check_readable(job: ClaimedJob, store: Store) -> None:
+    """Raise UnusableError if a sidecar that a job is made from cannot be read."""
+    for rel_path in job.texts.values():
+        store.check_readable(rel_path)
 
 
 def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -> tuple[tuple[bytes, int, int], ...]:

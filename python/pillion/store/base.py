@@ -237,6 +237,10 @@ class Store(ABC):
         """
         return
 
+    def check_readable(self, rel_path: str) -> None:
+        """Raise UnusableError if a sidecar may be there and cannot be read."""
+        return
+
     def in_the_way(self, rel_path: str) -> str | None:
         """The first place on the way to a sidecar where a folder belongs and something else stands, such as a link."""
         return None

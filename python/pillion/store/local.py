@@ -109,6 +109,16 @@ class LocalStore(Store):
         if not _may_be_used(manifest, os.R_OK):
             raise UnusableError(str(manifest), os.strerror(errno.EACCES), "file")
 
+    def check_readable(self, rel_path: str) -> None:
+        """Raise UnusableError if a file may be there and cannot be read."""
+        try:
+            self.read(rel_path, _MOST_READ)
+        except ValueError:
+            return
+        except OSError as error:
+            if is_unusable(error):
+                raise self.unusable(rel_path, error) from error
+
     def remove(self, rel_path: str) -> bool:
         """Remove a regular file below ``sidecars/``, and the folders that are empty then. False if there is none.
 
@@ -276,6 +286,9 @@ class LocalStore(Store):
         if unusable is not None:
             unusable.update({os.fsdecode(path): message for path, _, message in found.problems})
 
+
+_MOST_READ = 256 << 20
+"""Bytes that are read of a sidecar to see whether that can be done: more than other sidecars are made from."""
 
 _OF_ONE = frozenset({errno.EACCES, errno.EPERM, errno.EIO, errno.EUCLEAN, errno.EBADMSG, errno.EISDIR, errno.ENOTEMPTY})
 """Errors of one folder or file, which say nothing of those beside it."""
