@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pysqlite3
 import pytest
 from PIL import Image
 
+from pillion.catalog import database
 from pillion.errors import ItemError
 from pillion.library import Library
 from pillion.model import SidecarStatus
@@ -140,6 +142,44 @@ def test_a_library_on_a_full_disk_can_be_read_and_written_once_there_is_room(tmp
         with pytest.raises(ItemError, match=r"No space is left for the catalog .* free some and run again"):
             library.regenerate(kind="thumb")
         ballast.unlink()
+        assert library.regenerate(kind="thumb") == 2
+        library.run()
+    check_invariants(root, finished=True)
+
+
+def test_what_is_only_in_the_log_can_be_read_on_a_full_disk(
+    tmp_path: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, root = tmp_path / "photos", small_disk / "library"
+    folder.mkdir()
+    photos.write_photo(folder / "0.jpg", seed=0, size=(320, 240))
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder)
+        library.run()
+        shutil.copytree(tmp_path / "library", root)
+        uri = f"sidecar://{next(library.ls()).content_uuid}/thumb/icon"
+    # As after a power cut.
+    (root / "catalog.sqlite-shm").unlink()
+    assert (root / "catalog.sqlite-wal").stat().st_size > (root / "catalog.sqlite").stat().st_size
+    ballast = _fill(small_disk, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "_MOST_COPIED", 0)
+        with pytest.raises(ItemError, match="No space is left for the catalog"):
+            Library.open(root)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    for command in (("status",), ("ls",), ("show", folder / "0.jpg"), ("info", uri), ("verify",), ("plan",)):
+        done = run(*command, "--library", root)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout, command
+    changed = run("regenerate", "--kind", "thumb", "--library", root)
+    assert changed.returncode == 1
+    assert "No space is left for the catalog" in changed.stderr
+    assert list(temporary.rglob("*.sqlite")) == []
+    ballast.unlink()
+    with Library.open(root) as library:
+        assert library.status().sidecars["thumb"] == {SidecarStatus.READY: 2}
         assert library.regenerate(kind="thumb") == 2
         library.run()
     check_invariants(root, finished=True)

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +25,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import LRUCache
 
-from pillion import failpoints
+from pillion import failpoints, scratch
 from pillion.catalog.tables import AVAILABILITY, metadata
 from pillion.errors import (
     CatalogError,
@@ -53,6 +53,9 @@ BUSY_TIMEOUT_S = 30.0
 _ROOM = 1024 * 1024
 """With less free space than this, in bytes, the disk counts as full when SQLite says only that a file operation failed.
 """
+
+_MOST_COPIED = 1 << 30
+"""A catalog of more bytes than this, with its log, is not copied to be read."""
 
 _UNCHANGING = "ro&immutable=1"
 """Nobody writes: no lock and no shared memory is needed."""
@@ -207,6 +210,11 @@ class Database:
         self._glance: Any = None
         self._full: list[Any] = []
         """Connections that can only read, as the disk is full."""
+        self._copying = threading.Lock()
+        self._copies = ExitStack()
+        self._copied = Path(name)
+        self._as_copied: tuple[tuple[int, int], ...] = ()
+        """Size and time of the files that the copy was made from."""
         self._is_closed = False
         sa.event.listen(engine, "handle_error", self._statement_failed)
         _open.add(self)
@@ -237,27 +245,47 @@ class Database:
         try:
             return self._opened(self._mode())
         except self._driver.OperationalError as error:
-            if not self._may_only_be_read(error):
+            connection = self._opened_without_room(error)
+            if connection is None:
                 raise
             # Nobody can write it either until there is room, and what is in it can be read.
-            connection = self._opened(_UNCHANGING)
             if not self._full:
                 sa.event.listen(self._engine.pool, "checkin", self._close_if_full)
             self._full.append(connection)
             return connection
 
-    def _may_only_be_read(self, error: BaseException) -> bool:
-        """Whether a catalog cannot be opened because its disk has no room for shared memory, and is whole without."""
-        if self.is_read_only or not self._says_full(getattr(error, "sqlite_errorname", "")):
-            return False
-        try:
-            return self.path.stat().st_size > 0 and self._log_size() == 0
-        except OSError:
-            return False
+    def _opened_without_room(self, error: BaseException) -> Any:
+        """A connection that reads what is in the catalog; None unless its disk has no room for shared memory alone.
 
-    def _log_size(self) -> int:
-        log = Path(f"{self.path}-wal")
-        return log.stat().st_size if log.exists() else 0
+        What is in the write-ahead log as well is read in a copy among the temporary files.
+        """
+        if self.is_read_only or not self._says_full(getattr(error, "sqlite_errorname", "")):
+            return None
+        try:
+            files = [self.path, Path(f"{self.path}-wal")]
+            states = [file.stat() if file.exists() else None for file in files]
+            sizes = [0 if state is None else state.st_size for state in states]
+            if sizes[0] and not sizes[1]:
+                return self._opened(_UNCHANGING)
+            if not sizes[0] or sum(sizes) > _MOST_COPIED:
+                return None
+            with self._copying:
+                as_copied = tuple((state.st_size, state.st_mtime_ns) for state in states if state is not None)
+                if as_copied != self._as_copied:
+                    self._copy()
+                    self._as_copied = as_copied
+                return self._opened(_UNCHANGING, self._copied)
+        except (OSError, self._driver.Error):
+            return None
+
+    def _copy(self) -> None:
+        """Copy the catalog with its log, which nobody else can have open: it has no shared memory. Raises OSError."""
+        self._copies.close()
+        self._copied = self._copies.enter_context(scratch.temporary()) / self.path.name
+        # One that locks the file for itself needs no shared memory.
+        source = self._opened("rw", first=("locking_mode = EXCLUSIVE",))
+        with closing(source), closing(self._driver.connect(str(self._copied))) as target:
+            source.backup(target)
 
     def _close_if_full(self, connection: Any, entry: sa.pool.ConnectionPoolEntry) -> None:
         """The next transaction sees for itself whether there is room again."""
@@ -265,8 +293,9 @@ class Database:
             self._full.remove(connection)
             entry.invalidate()
 
-    def _opened(self, mode: str) -> Any:
-        quoted = str(self.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    def _opened(self, mode: str, path: Path | None = None, first: Sequence[str] = ()) -> Any:
+        """A connection to the catalog, or to a copy of it at ``path``. ``first``: pragmas that come before all else."""
+        quoted = str(path or self.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         connection = self._driver.connect(
             f"file:{quoted}?mode={mode}",
             uri=True,
@@ -275,7 +304,8 @@ class Database:
             check_same_thread=False,
         )
         try:
-            for pragma in _PRAGMAS if mode.startswith("ro") else (*_PRAGMAS, *_WRITER_PRAGMAS):
+            usual = _PRAGMAS if mode.startswith("ro") else (*_PRAGMAS, *_WRITER_PRAGMAS)
+            for pragma in (*first, *usual):
                 connection.execute(f"PRAGMA {pragma}")
         except UnicodeDecodeError as error:
             # SQLite quotes what it cannot read.
@@ -441,6 +471,7 @@ class Database:
         self.read = self.write = self.share = partial(_refused_after_close, self._library)
         sa.event.listen(self._engine.pool, "checkin", _close_returned)
         self._engine.dispose()
+        self._copies.close()
         with self._glancing:
             self._is_closed = True
             if self._glance is not None:
