@@ -565,6 +565,41 @@ def test_captions_at_the_foot_of_columns_are_of_these_where_the_engine_read_them
     assert [one.text for one in structured(given, SIZE)[0]] == [one.text for one in given]
 
 
+def test_a_table_far_above_columns_is_of_its_column_where_the_engine_read_it_so() -> None:
+    """Beside the name of a picture, not level with it."""
+    name, table = line("boats in winter", 140, 35), [line(f"sails {n}", 600, 20 + 30 * n) for n in range(6)]
+    left = [line(f"the harbour library opens at {n}", 100, 300 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 300 + 30 * n) for n in range(8)]
+    given = [name, *left, *table, *right]
+    assert [one.text for one in structured(given, SIZE)[0]] == [one.text for one in given]
+
+
+@pytest.mark.parametrize("numbers", [True, False], ids=["of two tables", "of two columns"])
+def test_text_beside_cells_in_what_would_be_a_gutter_is_no_column(numbers: bool) -> None:
+    """Two pages of tables beside each other: the numbers of the second are no part of the first."""
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
+    foot = line("nobody came", 100, 340)
+    cells = [line(str(n), 480, 100 + 60 * n) for n in range(4)] if numbers else []
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]
+    read, _ = structured([*left, *cells, *right, foot], SIZE)
+    last = [one.text for one in read][-1]
+    assert last == (foot.text if numbers else right[-1].text)
+
+
+def test_rows_of_cells_beside_a_table_are_of_another_one() -> None:
+    """As on two pages beside each other, of which the engine read one table after the other, cell by cell."""
+    given: list[OcrLine] = []
+    for left in (60, 560):
+        for n in (1, 2, 3):
+            top = 20 + 80 * n
+            given += [
+                line(text, left + at, top) for at, text in ((0, "So"), (60, f"{n}.07."), (150, f"Choir in hall {n}"))
+            ]
+            given += [line("with all", left + 150, top + 30)] if left == 60 else []
+    read, _ = structured(given, SIZE)
+    assert " ".join(one.text for one in read).split() == " ".join(one.text for one in given).split()
+
+
 def test_short_lines_far_below_columns_are_of_none_also_where_the_engine_read_them_so() -> None:
     left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
     right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]

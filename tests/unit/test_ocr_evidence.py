@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pillion.kinds.ocr.evidence import has_columns, rows_of, suspects
+from pillion.kinds.ocr.evidence import Suspect, has_columns, parted, rows_of, suspects
 from pillion.kinds.ocr.layout import Boxes, inside, print_of
 
 SHAPE = (1800, 1400)
@@ -140,3 +140,28 @@ def test_columns_are_lines_of_text_beside_each_other() -> None:
 def test_rows_are_what_stands_beside_each_other() -> None:
     lines = column(500, 600, 100, 2) + column(100, 300, 103, 2)
     assert rows_of(boxes(lines)) == [[2, 0], [3, 1]]
+
+
+EDGES = [(100, 300, 104, 900), (640, 300, 644, 900), (700, 300, 704, 920), (1300, 300, 1304, 920)]
+"""Of two boxes beside each other."""
+
+
+def test_an_area_with_two_boxes_beside_each_other_is_cut_between_them() -> None:
+    """And above and below them."""
+    lines = boxes([*column(120, 600, 320, 10), *column(720, 1280, 320, 10)])
+    area = (80, 200, 1320, 1000)
+    found = [one.area for one in parted([Suspect(area, table=True)], EDGES, lines)]
+    assert found == [(80, 200, 1320, 300), (80, 300, 672, 920), (672, 300, 1320, 920), (80, 920, 1320, 1000)]
+    within = (110, 310, 630, 800)
+    assert [one.area for one in parted([Suspect(within)], EDGES, lines)] == [within]
+    assert list(parted([Suspect(area)], [], boxes([]))) == [Suspect(area)]
+
+
+def test_an_area_is_whole_where_the_edges_are_no_two_boxes() -> None:
+    """They are those of the cells of a row, end far above its foot, or a line runs from one into the other."""
+    lines = column(120, 600, 320, 10)
+    area = (80, 300, 1320, 920)
+    cells = [(100, 300, 104, 900), (640, 300, 644, 900), (1300, 300, 1304, 900)]
+    low = [(x0, 300, x1, 560) for x0, _, x1, _ in EDGES]
+    for edges, some in ((cells, lines), (low, lines), (EDGES, [*lines, (500, 720, 900, 748)])):
+        assert list(parted([Suspect(area)], edges, boxes(some))) == [Suspect(area)]

@@ -383,6 +383,17 @@ def test_rows_of_dashes_between_sure_lines_do_not_make_them_rubbish() -> None:
     assert said(kept_of(page, [rubbish])) == []
 
 
+@pytest.mark.parametrize(("confidence", "is_text"), [(30, False), (60, True)])
+def test_lines_that_are_hardly_read_beside_those_found_first_are_left_out(confidence: float, is_text: bool) -> None:
+    """A picture of a screen, as print that was lost, below the line that names it."""
+    nothing = np.zeros((1, 1), np.uint8)
+    page = PageLines(PreparedImage(nothing, SHAPE), boxes([(90, 1095, 300, 1125)]), (doubt(sure=True),))
+    rubbish = [read("ee ae eee oe", confidence, 200 + 40 * number) for number in range(4)]
+    again = RecognisedText((read("Harbours and boats in winter", 92, 100), *rubbish))
+    found = Segment(nothing, corner=(100, 1000), doubt=0, place=1), again
+    assert said(kept_of(page, [found])) == ["Harbours and boats in winter", *["ee ae eee oe"] * 4 * is_text]
+
+
 @pytest.mark.parametrize(("rows", "is_lost"), [(2, False), (3, True)])
 def test_a_column_of_single_digits_at_the_ends_of_lines_is_missed(rows: int, is_lost: bool) -> None:
     """It is less than a twentieth of the ink of its segment."""

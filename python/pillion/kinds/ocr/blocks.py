@@ -179,7 +179,11 @@ def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
         is_column = enough and (_is_column(block[head:], beside) or _are_of_terms(block[head:], beside, pairs))
         if marked is not None:
             rows = marked
-        elif is_column or (len(block) < _LINES and _are_lone_cells(block, [row[-1] for row in beside], every)):
+        elif is_column or (
+            len(block) < _LINES
+            and _are_lone_cells(block, [row[-1] for row in beside], every)
+            and not _begins_row(block[-1], every)
+        ):
             rows = _woven(rows, block, partners)
         else:
             rows.extend([line] for line in block)
@@ -193,6 +197,16 @@ def _are_lone_cells(block: Sequence[Placed], beside: Sequence[Placed], every: Se
         and min(abs(line.box[side] - other.box[side]) for side in (1, 3)) < _TOP_OR_FOOT * line.height
         and not any(_is_of_column(near, line, every) for near in every)
         for line, other in zip(block, beside, strict=True)
+    )
+
+
+def _begins_row(line: Placed, every: Sequence[Placed]) -> bool:
+    """Whether the engine read a row of cells from a line on, each on the right of the one before it."""
+    place = next(place for place, one in enumerate(every) if one is line)
+    row = every[place : place + _WIDE_CELLS]
+    return len(row) == _WIDE_CELLS and all(
+        right.box[0] >= left.box[2] and abs(right.box[3] - left.box[3]) < _LEVEL_FEET * left.height
+        for left, right in itertools.pairwise(row)
     )
 
 

@@ -23,6 +23,8 @@ _AT_EDGE = 1.5
 """They begin within so many heights of each other."""
 _LINED_UP = 0.5
 """The lines of a column that begin at the same place do so within so many heights."""
+_IN_GUTTER = 3
+"""Where so many lines are between two columns, these are of a table, or of two."""
 _SLACK = 0.3
 """So many heights of a gutter may be taken by letters that lean into it."""
 _HEAD = 2.0
@@ -31,7 +33,9 @@ _HEADINGS = 3
 """So many lines above a column, as high as some on its left, are no headings but a table."""
 _NEARLY_ALL = 0.9
 _TEXT_LINES = 3
-"""So many lines of running text at the foot of columns, or above them, are of these, where the engine read them so."""
+"""So many lines of running text far below columns, or above, are of these where the engine read them so; of others, so
+many as a column has.
+"""
 
 _Sides = tuple[Placed | None, Placed | None]
 """What of a line is on the left of a gutter, and what on the right."""
@@ -82,11 +86,19 @@ def _columns(lines: Sequence[Placed]) -> list[_Column]:
         begin, column = begins[first], left[first : ends[first]]
         del left[first : ends[first]]
         beside = _level_with(column, [line for line in full if line.box[2] < begin - GUTTER * height])
-        if min(len(column), len(beside)) >= _FULL_LINES:
-            found.append(_Column(height, (max(line.box[2] for line in beside), begin)))
+        if min(len(column), len(beside)) < _FULL_LINES:
+            continue
+        gutter = max(line.box[2] for line in beside), begin
+        if _lines_in(gutter, _level_with(column, lines)) < _IN_GUTTER:
+            found.append(_Column(height, gutter))
     starts = [column.gutter[1] for column in found]
     next_to = [one for one in found if not any(one.gutter[0] < start < one.gutter[1] for start in starts)]
     return sorted(next_to, key=lambda column: column.gutter[1])
+
+
+def _lines_in(gutter: tuple[float, float], lines: Sequence[Placed]) -> int:
+    """How many lines stand in a gutter, and on neither side of it."""
+    return sum(gutter[0] <= line.box[0] and line.box[2] <= gutter[1] for line in lines)
 
 
 def _level_with(column: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:
@@ -191,7 +203,7 @@ def _without_ends(sides: dict[int, _Sides], *, is_foot: bool, far: float) -> dic
             others = [sides[place] for place in apart]
             if not _hold_columns([*rest.values()]) or _has_text_of(others, [*rest.values()]):
                 return sides
-            if _is_by_column([*sides.values()]) and _full_lines(others) >= _TEXT_LINES:
+            if _is_by_column([*sides.values()]) and (_full_lines(others) >= _TEXT_LINES or len(others) >= _FULL_LINES):
                 return sides
         sides = rest
 

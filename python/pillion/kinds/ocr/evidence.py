@@ -283,6 +283,9 @@ _CUT = 3.0
 """What cuts a line is narrower than this, and the line that goes on reaches so far beyond it, in heights."""
 _SAME_ROW = 0.7
 _AS_HIGH = 1.6
+_BETWEEN_BOXES = 4.0
+_ALONG = 0.5
+"""Two boxes beside each other are less than so many heights apart, along so much of an area."""
 _LOST = 0.12
 """The share of a block's print that may be on no line: rules, noise, small figures."""
 _LOST_TILES = 5
@@ -339,6 +342,31 @@ def _apart(found: Sequence[Suspect], lines: Boxes) -> list[Suspect]:
         joined.append(wider)
     kept = [one for one in joined if not has_columns(lines[inside(lines, one.area)])]
     return sorted(kept, key=lambda one: (one.area[1], one.area[0]))
+
+
+def parted(found: Sequence[Suspect], edges: Sequence[Area], lines: Boxes) -> Iterator[Suspect]:
+    """The areas, those cut that hold two boxes beside each other, whose edges these are: no row is of both."""
+    height = float(np.median(lines[:, 3] - lines[:, 1])) if len(lines) else 0.0
+    for suspect in found:
+        left, top, right, bottom = suspect.area
+        between = [
+            (one[2], min(one[1], two[1]), two[0], max(one[3], two[3]))
+            for one, two in itertools.product(edges, edges)
+            if left < one[0] < one[2] < two[0] < min(right, one[2] + _BETWEEN_BOXES * height)
+            and min(one[3], two[3], bottom) - max(one[1], two[1], top) > _ALONG * (bottom - top)
+        ]
+        if not between or any(
+            ((lines[:, :2] < gap[2:]) & (lines[:, 2:] > gap[:2])).all(axis=1).any() for gap in between
+        ):
+            yield suspect
+            continue
+        (_, above, _, _), (*_, below) = min(between, key=lambda gap: gap[1]), max(between, key=lambda gap: gap[3])
+        above, below = max(above, top), min(below, bottom)
+        places = [left, *sorted((gap[0] + gap[2]) // 2 for gap in between), right]
+        beside = [(begin, above, end, below) for begin, end in itertools.pairwise(places)]
+        for area in ((left, top, right, above), *beside, (left, below, right, bottom)):
+            if min(area[2] - area[0], area[3] - area[1]) > height:
+                yield replace(suspect, area=area)
 
 
 def has_columns(lines: Boxes) -> bool:

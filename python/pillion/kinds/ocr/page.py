@@ -467,9 +467,9 @@ def _with_doubts(
         return PageLines(image, no_lines(), figures=analysis.figures)
     seen, printed = seen_in(), image.gray
     areas: list[layout.Area] = []
+    edges: list[layout.Area] = []
     if analysis.pieces is not None:
         lines, analysis = evidence.whole_lines(image.gray, analysis)
-        edges = []
         if len(lines.down):
             tables = ruled.tables(image.gray, lines)
             image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
@@ -480,7 +480,7 @@ def _with_doubts(
             image = replace(image, gray=evidence.without_edges(image.gray, edges))
             analysis = without(analysis, partial(evidence.is_edge, edges=edges, height=analysis.height))
     doubts = []
-    for suspect in evidence.suspects(analysis.boxes, seen):
+    for suspect in evidence.parted(evidence.suspects(analysis.boxes, seen), edges, analysis.boxes):
         left, top, right, bottom = area = suspect.area
         if any(layout.touch(area, table) for table in areas):
             continue

@@ -644,8 +644,28 @@ def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
             continue
         share = _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0
         if (doubt.strip and _letters_of(again) == _letters_of(before)) or _makes_more_sense(again, before, share):
-            kept = [*rest[:place], *again, *rest[place:]]
+            kept = [*rest[:place], *_without_noise(page, doubt.area, again), *rest[place:]]
     return kept, _lost_in(page, kept)
+
+
+def _without_noise(page: PageLines, area: Area, again: Sequence[Read]) -> list[Read]:
+    """What was read of an area found anew, without the lines that were none before, if these are no text together."""
+    lines = page.lines[inside(page.lines, area)]
+    new = [[not _is_on(lines, on_page(one, line.box)) for line in text.lines] for one, text in again]
+    if _is_text(
+        [line for (_, text), some in zip(again, new, strict=True) for line in itertools.compress(text.lines, some)]
+    ):
+        return list(again)
+    return [
+        (one, replace(text, lines=tuple(line for line, is_new in zip(text.lines, some, strict=True) if not is_new)))
+        for (one, text), some in zip(again, new, strict=True)
+    ]
+
+
+def _is_on(lines: Boxes, box: Box) -> bool:
+    """Whether a box is on one of some lines, in part."""
+    left, top, right, bottom = box
+    return bool(((lines[:, :2] < (right, bottom)) & (lines[:, 2:] > (left, top))).all(axis=1).any())
 
 
 def _lost_in(page: PageLines, kept: Sequence[Read]) -> Boxes:
