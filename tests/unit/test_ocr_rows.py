@@ -156,6 +156,14 @@ def test_pieces_near_each_other_are_one_cell() -> None:
     assert said([line("Total", 0, 0), line("sum", 58, 0), line("4.20", 300, 0)]) == ["Total sum\t4.20"]
 
 
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [("事 知 目 宅 。", "事知目宅。"), ("Tasks ビュー は 3 件", "Tasks ビューは 3 件"), ("net 30 days", "net 30 days")],
+)
+def test_chinese_and_japanese_have_no_spaces_between_the_words_that_the_network_finds(read: str, text: str) -> None:
+    assert said([line(read, 0, 0)]) == [text]
+
+
 def test_rows_with_cells_below_each_other_make_a_table_whose_cells_tabs_part() -> None:
     """The words of a cell may be as far apart as its columns are: what tabs part are cells all the same."""
     texts = ("1811\t1\t13.57 SR", "1042\t4\t74.20 SR", "1921\t1\t5.30 SR")

@@ -28,7 +28,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds import onnx
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.latin import with_latin_alone
-from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.result import Box, joined_words
 from pillion.machine import spread
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ class RegionText:
 
     @property
     def text(self) -> str:
-        """The words, separated by spaces."""
-        return " ".join(word.text for word in self.words)
+        """The words, separated by spaces except in Chinese and Japanese."""
+        return joined_words([word.text for word in self.words])
 
 
 def problem() -> str | None:
