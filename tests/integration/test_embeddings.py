@@ -62,11 +62,12 @@ def reference() -> tuple[list[str], NDArray[np.float32]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("compute", "least"), [("float32", 0.9999), ("int8", 0.99)])
+@pytest.mark.parametrize(("compute", "least", "every"), [("float32", 0.9999, 4), ("int8", 0.99, 1)])
 def test_vectors_are_those_of_plain_numpy(
-    reference: tuple[list[str], NDArray[np.float32]], compute: str, least: float
+    reference: tuple[list[str], NDArray[np.float32]], compute: str, least: float, every: int
 ) -> None:
-    texts, wanted = reference
+    """In float32 they differ by rounding alone, which a part of the texts shows; it takes twice as long."""
+    texts, wanted = reference[0][::every], reference[1][::every]
     cosines = (minilm.embed(texts, compute=compute) * wanted).sum(axis=1)
     assert cosines.min() >= least, texts[int(cosines.argmin())]
 
