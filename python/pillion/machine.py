@@ -26,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Generic, TypeVar
 
-from pillion.errors import LibraryBusyError
+from pillion.errors import LibraryBusyError, LibraryError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -156,9 +156,14 @@ def exclusive(path: Path, what: str, *, waiting: OnWait | None = None) -> Iterat
 
 
 def _opened_lock(path: Path) -> BinaryIO:
-    """A lock's file, made where there is none. A link in its place goes: what it led to would be emptied."""
+    """A lock's file, made where there is none. A link in its place goes: what it led to would be emptied.
+
+    Raises LibraryError for a folder, which may be somebody's own.
+    """
     with suppress(FileNotFoundError):
         found = os.lstat(path)
+        if stat.S_ISDIR(found.st_mode):
+            raise LibraryError(f"The lock {path} is a folder: move that away, and run again.")
         if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
             os.unlink(path)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -198,6 +198,16 @@ def test_a_second_indexer_is_told_who_holds_the_library(library: pillion.Library
         library.index(folder)
 
 
+def test_a_folder_in_place_of_the_lock_is_said_and_left(library: pillion.Library, folder: Path) -> None:
+    lock = library.root / "index.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    with pytest.raises(LibraryError, match=r"index\.lock is a folder: move that away, and run again"):
+        library.index(folder)
+    lock.rmdir()
+    assert library.index(folder).files > 0
+
+
 def test_a_second_indexer_can_wait_and_is_told_for_whom(library: pillion.Library, folder: Path) -> None:
     told: queue.SimpleQueue[str] = queue.SimpleQueue()
     with ThreadPoolExecutor(1) as executor:
