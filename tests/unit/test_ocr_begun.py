@@ -62,6 +62,28 @@ def test_what_may_be_a_photograph_is_not_laid_out_first(picture: Image.Image, tm
     assert found.begun is None or found.begun.laid_out is None
 
 
+def half_shaded(page: Image.Image) -> Image.Image:
+    """Its upper half printed on a ground that is darker in each place than in the one before."""
+    pixels = np.asarray(page.convert("RGB")).copy()
+    half = pixels[: pixels.shape[0] * 9 // 20]
+    half[:] = half * np.linspace(0.9, 0.3, half.shape[1])[None, :, None]
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize(
+    "picture", [media.page(dpi=110).rotate(-2, fillcolor="white"), half_shaded(media.page(dpi=110))]
+)
+def test_a_drawn_page_that_is_turned_or_made_even_first_is_not_laid_out_before(
+    picture: Image.Image, tmp_path: Path
+) -> None:
+    found, layouts = seen(picture, tmp_path)
+    assert layouts.given == []
+    assert found.begun is not None
+    assert page.is_drawn(found.begun.gray)
+    assert found.begun.laid_out is None
+    assert page.prepared(found.begun.gray, found.begun.profile).gray is not found.begun.gray
+
+
 @pytest.mark.parametrize("cores", ["1", "2"])
 def test_a_page_that_cannot_be_drawn_keeps_nobody_waiting(
     cores: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -63,6 +63,14 @@ def test_a_word_that_was_read_in_pieces_is_the_same_print() -> None:
     assert texts(once([segment(rightly), segment(wrongly)])) == ["fixed line height"]
 
 
+def test_what_stands_for_another_line_stays_itself() -> None:
+    lines = [(100 + 20 * number, 100, [("registered", 90.0 - number)]) for number in range(0, 9, 2)]
+    left = once([segment(line) for line in lines])
+    assert 0 < len(left) < len(lines)
+    boxes = sorted(text.lines[0].box[0] for _, text in left)
+    assert all(any(abs(x - box) <= 50 for box in boxes) for x, _, _ in lines)
+
+
 def test_other_words_in_one_place_stay() -> None:
     # A stamp over a line, and a line that hangs into the next one.
     line = (100, 100, [("Registered", 95.0), ("Osteopath", 95.0)])
@@ -90,11 +98,16 @@ def test_a_line_of_which_nothing_is_sure_stays() -> None:
         max_size=8,
     )
 )
-def test_no_word_is_lost_that_nothing_else_says(lines: list[tuple[int, int, list[Said]]]) -> None:
+def test_where_a_sure_word_was_read_one_is_left(lines: list[tuple[int, int, list[Said]]]) -> None:
     read = [segment(line) for line in lines]
     left = once(read)
     assert {id(made) for made, _ in left} <= {id(made) for made, _ in read}
-    sure = {text for _, _, words in lines for text, confidence in words if confidence >= 60}
-    assert sure <= {word for line in texts(left) for word in line.split()}
-    # What is left is said once.
-    assert once(left) == left
+    places = [word.box for _, text in left for line in text.lines for word in line.words]
+    for _, text in read:
+        for word in text.lines[0].words:
+            x0, y0, x1, y1 = word.box
+            shared = sum(
+                max(0.0, min(x1, right) - max(x0, x)) * max(0.0, min(y1, bottom) - max(y0, y))
+                for x, y, right, bottom in places
+            )
+            assert word.confidence < 60 or shared >= (x1 - x0) * (y1 - y0) / 2

@@ -509,9 +509,9 @@ def square_at(gray: Gray, box: Box, level: float) -> Square | None:
 
 # the prepared picture, and the way back for boxes ---------------------------------------------------------------------
 
-_UNEVEN = 16.0
+UNEVEN = 16.0
 """Where the brightness of the background differs more between places with print, it is made even."""
-_LEVEL = 0.25
+LEVEL = 0.25
 """Degrees: lines with less skew are left as they are. Tesseract follows them, and turning costs sharpness."""
 SIDEWAYS_TURNS = 3
 """Quarter turns clockwise that set lines upright which run downwards."""
@@ -561,14 +561,14 @@ def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> Pr
     if not profile.is_paper:
         # What looks like print in a photograph lies at any angle.
         return PreparedImage(gray, shape)
-    was_uneven = profile.uneven >= _UNEVEN
+    was_uneven = profile.uneven >= UNEVEN
     if was_uneven:
         gray = _core.levelled(gray)
     if turns is None:
         turns = SIDEWAYS_TURNS if profile.sideways else 0
     if turns:
         gray = turned(gray, turns)
-    if abs(profile.skew) < _LEVEL or not agree_on(gray, profile.skew):
+    if abs(profile.skew) < LEVEL or not agree_on(gray, profile.skew):
         return PreparedImage(gray, shape, turns, was_uneven=was_uneven)
     return PreparedImage(_deskewed(gray, profile.skew), shape, turns, profile.skew, was_uneven=was_uneven)
 

@@ -230,38 +230,44 @@ def begin_beside(
 ) -> tuple[Begun, T]:
     """The page of a whole picture begun, and what ``looks`` finds of it meanwhile, on a free core. Raises ItemError.
 
-    One that was never in front of a lens is laid out as well, while that core looks at it: it is no photograph, and
-    seldom has to be turned first.
+    One that was never in front of a lens, and is read as it is drawn, is laid out as well, while that core looks at it:
+    it is no photograph.
     """
     source = ImageSource.of(picture)
     given: Future[Gray | None] = Future()
 
-    def look() -> tuple[T, list[tuple[_core.Look, layout.Print]]]:
+    def look() -> tuple[T, layout.Print | None]:
         with part("look"):
             found = looks(source)
             gray = given.result()
-            return found, [] if gray is None else [(_core.look(gray), layout.print_of(gray))]
+            return found, None if gray is None else layout.print_of(gray)
 
     with beside(look, tesseract.MAX_THREADS) as other:
         try:
-            gray = _drawn(source)
-            to_lay_out = is_drawn(gray)
+            begun = _looked_at(_drawn(source))
+            to_lay_out = is_drawn(begun.gray) and _is_ready(begun.profile)
         except BaseException as error:
             given.set_exception(error)
             raise
-        given.set_result(gray if to_lay_out else None)
+        given.set_result(begun.gray if to_lay_out else None)
         if not to_lay_out:
-            begun = _looked_at(gray)
             return begun, other.result()[0]
         with part("layout"):
-            analysis = recognisers.analyse_layout(gray)
-        found, [(profile, in_print)] = other.result()
-    return Begun(gray, profile, (analysis, lambda: in_print)), found
+            analysis = recognisers.analyse_layout(begun.gray)
+        found, in_print = other.result()
+        assert in_print is not None
+    return replace(begun, laid_out=(analysis, lambda: in_print)), found
 
 
 def is_drawn(gray: Gray) -> bool:
     """Whether most of a picture is the very same gray, as the ground of a page that was never in front of a lens."""
     return int(_core.gray_histogram(gray).max()) > gray.size / 2
+
+
+def _is_ready(profile: _core.Look) -> bool:
+    """Whether a picture that looks so is read as it is: neither made even nor turned."""
+    is_changed = profile.uneven >= layout.UNEVEN or profile.sideways or abs(profile.skew) >= layout.LEVEL
+    return not (profile.is_paper and is_changed)
 
 
 def _drawn(source: PageSource) -> Gray:

@@ -324,19 +324,20 @@ def _read_page(
     """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight."""
     found = _recognised_page(source, recognisers, begun)
     only = _stored(found, source, picture)
-    straight = _straightened(found, only, picture, recognisers) if isinstance(source, ImageSource) else None
+    straight = _straightened(found, only, picture, recognisers, begun) if isinstance(source, ImageSource) else None
     return only if straight is None else max(only, straight, key=_score)
 
 
 def _straightened(
-    found: RecognisedPage, only: OcrPage, picture: PictureSource, recognisers: Recognisers
+    found: RecognisedPage, only: OcrPage, picture: PictureSource, recognisers: Recognisers, begun: Begun | None
 ) -> OcrPage | None:
     """The page in a picture with its lines made straight; None where these do not bend, or were read well as they are.
 
-    ``found``, ``only``: how it was read as it is.
+    ``found``, ``only``: how it was read as it is. ``begun``: it as it was drawn; a page that was never in front of a
+    lens is no bent sheet, however uneven its pictures and shades are.
     """
     may_bend = found.was_uneven and not found.rotation and not found.down
-    if not may_bend or (only.confidence or 0.0) >= _FLAT:
+    if not may_bend or (only.confidence or 0.0) >= _FLAT or (begun is not None and is_drawn(begun.gray)):
         return None
     whole = ImageSource.of(picture)
     bend = bend_of(_core.levelled(whole.gray(whole.first_scale)), whole.size)
@@ -512,7 +513,7 @@ def _recognise_page_picture(
     begun = Begun(printed, profile if printed is gray else _core.look(printed))
     found = _recognised_page(source, recognisers, begun)
     only = pdf.merged(draft, found)
-    straight = _straightened(found, only, picture, recognisers)
+    straight = _straightened(found, only, picture, recognisers, begun)
     if straight is not None:
         only = max(only, _on_page(straight, picture, draft), key=_score)
     return only, _by_tesseract(recognisers)

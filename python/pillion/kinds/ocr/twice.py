@@ -42,16 +42,23 @@ def once(read: Sequence[Read]) -> list[Read]:
         if line.words
     ]
     gone: set[_Place] = set()
+    needed: set[_Place] = set()
     for one, two in _in_one_place([box for _, _, box in lines]):
         (place, line, _), (other_place, other, _) = lines[one], lines[two]
         if gone & {place, other_place}:
             continue
         said, other_said = _sure_words(read[place[0]], line), _sure_words(read[other_place[0]], other)
         is_said, other_is_said = _is_said_by(said, other_said), _is_said_by(other_said, said)
-        if is_said and other_is_said:
-            gone.add(place if confidence([line]) < confidence([other]) else other_place)
-        elif is_said or other_is_said:
-            gone.add(place if is_said else other_place)
+        if is_said and (not other_is_said or confidence([line]) < confidence([other])):
+            goes, stays = place, other_place
+        elif other_is_said:
+            goes, stays = other_place, place
+        else:
+            continue
+        # What stands for another line stays itself.
+        if goes not in needed:
+            gone.add(goes)
+            needed.add(stays)
     return list(_without(read, gone)) if gone else list(read)
 
 
