@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,7 +46,10 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
         heard.timed.append(part[:, 0])
         return reading
 
-    inner = SimpleNamespace(is_multilingual=True)
+    def detect_language(parts: Array) -> list[list[tuple[str, float]]]:
+        return [[("<|ru|>", 0.9)] for _ in parts]
+
+    inner = SimpleNamespace(is_multilingual=True, detect_language=detect_language)
     loaded = SimpleNamespace(model=inner, supported_languages=["it"])
     monkeypatch.setattr(whisper, "loaded", lambda _model: loaded)
     monkeypatch.setattr(readings, "encoded", encoded)
@@ -57,8 +61,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     return heard
 
 
-def clip(seconds: float) -> clips.Clip:
-    return clips.Clip(np.zeros(round(seconds * whisper.SAMPLE_RATE), np.float32), "it")
+def clip(seconds: float, language: str | None = "it") -> clips.Clip:
+    return clips.Clip(np.zeros(round(seconds * whisper.SAMPLE_RATE), np.float32), language)
 
 
 @pytest.mark.parametrize(("seconds", "frames"), [(0.5, 700), (6.2, 700), (6.3, 900), (8.2, 900), (10.0, 1100)])
@@ -102,3 +106,35 @@ def test_what_repeats_itself_is_in_doubt_however_sure(heard: Heard) -> None:
     (found,) = clips.recognise([clip(3.0)], model="base")
     assert found.segments[0].text == SURE.text
     assert heard.windows == [700, 1500]
+
+
+@pytest.mark.parametrize(
+    ("first", "kept", "windows"),
+    [
+        (-0.55, " Впереди школа.", [700, 1500, FULL_FRAMES]),  # surer than the two wider windows
+        (-0.95, " No.", [700, FULL_FRAMES]),
+        (-0.85, " No.", [700, 1500, FULL_FRAMES]),  # hardly surer
+    ],
+)
+def test_of_windows_that_tell_different_languages_the_surest_counts(
+    heard: Heard, first: float, kept: str, windows: list[int]
+) -> None:
+    told = Reading("ru", 0.9, (1,), " Впереди школа.", first, 0.0)
+    other = Reading("ar", 0.9, (1,), " No.", -0.8, 0.0)
+    heard.to_say = [told, other, other]
+    (found,) = clips.recognise([clip(3.0, None)], model="base")
+    assert (found.segments[0].text, heard.windows) == (kept, windows)
+    assert found.language == ("ru" if kept == told.text else "ar")
+
+
+def test_an_earlier_reading_in_another_language_that_lacks_words_does_not_count(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clips, "_UNREAD_SECONDS", 0.25)
+    whole = whisper.RecognisedWord(" No.", 0.0, 2.8, 0.5)
+    heard.to_say = [
+        Reading("ru", 0.9, (1,), " Впереди", -0.55, 0.0, words=(replace(whole, end=0.5),)),
+        *[Reading("ar", 0.9, (1,), " No.", -0.8, 0.0, words=(whole,))] * 2,
+    ]
+    (found,) = clips.recognise([clip(3.0, None)], model="base")
+    assert found.segments[0].text == " No."

@@ -32,7 +32,7 @@ class Heard:
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
-    """A model whose every text is one word, from the middle of its window to its end."""
+    """A model whose every text is two words, over the first half of its window and the second."""
     heard = Heard()
 
     def encoded(_model: Any, sounds: Sequence[NDArray[np.float32]], frames: int) -> NDArray[np.float32]:
@@ -74,7 +74,7 @@ def _seconds(sound: NDArray[np.float32]) -> int:
 
 def _reading(language: str, *starts: float, sure: float = -0.2) -> Reading:
     words = tuple(RecognisedWord(" Word.", start, start + 1, 0.9) for start in starts)
-    words = words or (RecognisedWord(" Word.", 14.0, 30.0, 0.9),)
+    words = words or (RecognisedWord(" Word.", 0.0, 13.0, 0.9), RecognisedWord(" Word.", 14.0, 30.0, 0.9))
     return Reading(language, 1.0, (1,), " Word." * len(words), sure, 0.1, words=words)
 
 
@@ -96,7 +96,7 @@ def test_every_window_is_encoded_once_and_a_short_rest_is_a_clip(heard: Heard, r
     assert heard.encoded == [28, 28, 28]
     assert heard.clips == [(2, "en")]
     assert [segment.start for segment in found.segments] == [0, 28, 56, 86]
-    assert [segment.words[0].start for segment in found.segments] == [14, 42, 70, 87]
+    assert [segment.words[-1].start for segment in found.segments] == [14, 42, 70, 87]
     assert (found.language, found.language_probability) == ("en", 0.7)
 
 
@@ -206,11 +206,26 @@ def test_an_asked_language_is_not_questioned(heard: Heard, recognise: Recognise)
 
 
 def test_speech_long_after_the_last_word_is_read_alone(heard: Heard, recognise: Recognise) -> None:
-    heard.to_say = [_reading("en", 8.0, 10.0)]
+    heard.to_say = [_reading("en", 2.0, 5.0, 8.0, 10.0)]
     found = recognise((100, 108), (109, 114), (115, 120))
     assert heard.encoded == [20]
     assert heard.clips == [(9, "en")]
     assert [segment.start for segment in found.segments] == [100, 111]
+
+
+def test_speech_long_before_the_first_word_or_between_two_is_read_alone(heard: Heard, recognise: Recognise) -> None:
+    heard.to_say = [_reading("en", 5.0, 7.0, 12.0, 15.0, 19.0)]
+    found = recognise((100, 104), (105, 112), (113, 120))
+    assert heard.clips == [(4, "en"), (4, "en")]
+    assert [segment.start for segment in found.segments] == [100, 100, 108]
+    words = [word.start for segment in found.segments for word in segment.words]
+    assert sorted(words) == [101, 105, 107, 109, 112, 115, 119]
+
+
+def test_a_pause_between_two_words_is_not_read(heard: Heard, recognise: Recognise) -> None:
+    heard.to_say = [_reading("en", 2.0, 5.0, 12.5, 15.0, 17.0)]
+    recognise((100, 106.4), (110, 118))
+    assert heard.clips == []
 
 
 def test_a_share_of_a_batch_gives_the_same(heard: Heard, recognise: Recognise) -> None:

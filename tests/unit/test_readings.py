@@ -61,6 +61,29 @@ def test_a_refrain_that_is_read_alike_is_kept(monkeypatch: pytest.MonkeyPatch) -
     assert found.drop_reason == ""
 
 
+def test_a_loop_in_two_readings_is_no_refrain(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = "then " * 60
+    first, quick = f"Work, all work is done here. If that is {loop}", f"I see the town is the last. But if it is {loop}"
+    assert readings.says_the_same(first, quick)
+    found = best(monkeypatch, reading(first), reading(quick), reading("Call us again on Friday.", sure=-0.8))
+    assert found.text == "Call us again on Friday."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "as_often"),
+    [
+        ("la " * 12 + "and on we go", "La, la. " * 6 + "and on we go!", True),
+        ("la " * 60 + "and on we go", "la " * 56 + "and on we go", False),
+        ("Eins zwei drei. " * 6, "Eins, zwei, drei, " * 6, True),
+        ("We went home. " * 4, "We went hone. " * 4, True),  # too few to be a loop
+        ("然后" * 30, "然后" * 25, False),
+        ("然后" * 30 + "再见", "然后。" * 30 + "再见。", True),
+    ],
+)
+def test_how_often_is_compared_where_a_phrase_is_said_five_times(one: str, other: str, as_often: bool) -> None:
+    assert readings.repeats_as_often(one, other) is as_often
+
+
 def test_a_quick_reading_is_enough_for_a_refrain(monkeypatch: pytest.MonkeyPatch) -> None:
     beams: list[int] = []
     monkeypatch.setattr(readings, "storage", lambda array: array)

@@ -49,6 +49,8 @@ _DOUBTFUL_LOG_PROBABILITY = dict.fromkeys(_FITTING_FRAMES, -0.5) | {_WIDE_FRAMES
 """By window: below this the next wider one is read. A fitting one mishears more than a wide one that is as sure."""
 _HOPELESS_LOG_PROBABILITY = -0.9
 """Below this it gets the full window at once."""
+_SURER = 0.1
+"""A wider window that tells another language counts unless the narrower one was surer by more than this."""
 _UNREAD_SECONDS = 0.25
 _UNREAD_SECONDS_IF_SURE = 0.6
 _SURE_LOG_PROBABILITY = -0.25
@@ -141,7 +143,8 @@ def _decode_all(
 ) -> None:
     """Read the clips ``members`` (indices) in windows of ``frames`` frames, batch by batch, into ``found``.
 
-    Doubtful readings go into ``doubts``, unless the window is the full one, or an earlier doubtful one is the same.
+    Doubtful readings go into ``doubts``, unless the window is the full one, or an earlier doubtful one is the same. If
+    two windows tell different languages, it is the surer one.
     """
     size = max(1, int(_BATCH_FRAMES * share) // frames)
     for start in range(0, len(members), size):
@@ -193,13 +196,29 @@ def _settled(
     """The reading with its words' times, or a better one, and whether it counts; if not, the clip is read again."""
     size = len(clip.samples)
     if frames == FULL_FRAMES:
-        return readings.best(loaded, part, size, readings.with_words(loaded, reading, part, size)), True
+        best = readings.best(loaded, part, size, readings.with_words(loaded, reading, part, size))
+        surer = _surer(earlier, best)
+        if surer is not best:
+            timed = readings.with_words(loaded, surer, part, size)
+            best = timed if timed.unread(_seconds(clip)) <= _UNREAD_SECONDS else best
+        return best, True
     agreed = earlier is not None and _agree(earlier, reading)
     if not agreed and _is_doubtful(reading, frames):
-        return reading, False
+        return _surer(earlier, reading), False
     timed = readings.with_words(loaded, reading, part, size)
     sure = agreed or timed.log_probability >= _SURE_LOG_PROBABILITY
     return timed, timed.unread(_seconds(clip)) <= (_UNREAD_SECONDS_IF_SURE if sure else _UNREAD_SECONDS)
+
+
+def _surer(earlier: Reading | None, reading: Reading) -> Reading:
+    """The reading, or an earlier one of the same clip that was in another language, and surer.
+
+    The model told a wrong language does not fail: it writes the sounds down in that one, less surely.
+    """
+    is_other = earlier is not None and earlier.language != reading.language
+    if earlier is None or not is_other or _looks_invented(earlier):
+        return reading
+    return earlier if earlier.log_probability > reading.log_probability + _SURER else reading
 
 
 def _agree(one: Reading, other: Reading) -> bool:

@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 11
+    version = 12
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

@@ -1,7 +1,7 @@
 """Sound longer than a clip: its windows of speech in batches, each encoded once; a short one left over is a clip.
 
 What fits one window is read together (joined.py); a stretch in which no word was found then is read alone, and so is
-what is said in another language, and speech after the last word. What the encoder made of a window serves for the
+what is said in another language, and speech that the words pass over. What the encoder made of a window serves for the
 languages, the text, the times of the words, and a second reading where the first is in doubt.
 """
 
@@ -34,6 +34,8 @@ _DOUBTFUL_LOG_PROBABILITY = -0.6
 """Below this a stretch in another language is read in the main one as well, and the surer reading counts."""
 _AFTER_SECONDS = 0.5
 """So long after a word's end the detector may hear it still."""
+_GAP_SECONDS = 3.0
+"""So much speech between two words, or before the first, has been passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,18 +229,32 @@ def _in_full(
         else:
             best = readings.best(loaded, part, len(window.samples), timed)
             found.segments.append(best.segment(window.seconds, window.joined.stretches[0].start))
-            found.alone += [(rest, main) for rest in _rest(window, best, sound.spans)]
+            found.alone += [(lost, main) for lost in _passed_over(window, best, sound.spans)]
         keepalive.beat()
 
 
-def _rest(window: _Window, reading: Reading, spans: Sequence[Span]) -> list[Span]:
-    """The speech that goes on for long after the last word of a reading."""
-    if reading.drop_reason or not reading.words or not readings.lacks(reading.words, window.seconds):
+def _passed_over(window: _Window, reading: Reading, spans: Sequence[Span]) -> list[Span]:
+    """The speech that goes on for long before the first word of a reading, between two of them, or after the last."""
+    if reading.drop_reason or not reading.words:
         return []
     (stretch,) = window.joined.stretches
-    last = stretch.start + reading.words[-1].end
-    unread = [span for span in spans if last + _AFTER_SECONDS < span.end <= stretch.end]
-    return [Span(max(unread[0].start, last), stretch.end)] if unread else []
+    ends = [stretch.start, *(stretch.start + word.end for word in reading.words)]
+    starts = [*(stretch.start + word.start for word in reading.words), stretch.end]
+    *inner, last = [_speech_in(Span(end, start), spans) for end, start in zip(ends, starts, strict=True)]
+    lost = [Span(heard[0].start, heard[-1].end) for heard in inner if _seconds(heard) > _GAP_SECONDS]
+    if last and readings.lacks(reading.words, window.seconds):
+        lost.append(Span(last[0].start, stretch.end))
+    return lost
+
+
+def _speech_in(gap: Span, spans: Sequence[Span]) -> list[Span]:
+    """The speech in a gap between words, but for what may be the end of the word before it."""
+    parts = [Span(max(span.start, gap.start), min(span.end, gap.end)) for span in spans]
+    return [part for part in parts if part.end > max(part.start, gap.start + _AFTER_SECONDS)]
+
+
+def _seconds(spans: Sequence[Span]) -> float:
+    return sum(span.end - span.start for span in spans)
 
 
 def _of_stretches(window: _Window, reading: Reading, found: _Found) -> None:
