@@ -444,6 +444,23 @@ def test_a_kill_between_rows_and_files_leaves_only_strays(
     check_invariants(library.root, finished=True)
 
 
+def test_repair_removes_nothing_that_a_catalog_has_forgotten(library: Library, home: Path) -> None:
+    """As after a write-ahead log was cut: the catalog is in order, and knows nothing."""
+    files = _files(library.root)
+    library.close()
+    Library.open(home / "new", policy="mobile").close()
+    shutil.copy(home / "new" / "catalog.sqlite", library.root)
+    with Library.open(library.root) as older:
+        repaired = older.maintenance.repair()
+        assert {(done.finding.problem, done.action) for done in repaired} == {("stray", None)}
+        assert all("pillion reconcile" in done.message for done in repaired)
+    assert _files(library.root) == files
+    assert run("reconcile", "--library", library.root).returncode == 0
+    with Library.open(library.root) as again:
+        assert again.verify() == []
+    assert _files(library.root) == files
+
+
 def test_the_commands(home: Path) -> None:
     library = home / "library"
     usage = json.loads(run("usage", "--library", library, "--json").stdout)

@@ -367,6 +367,11 @@ class Database:
         if self.path.is_dir():
             return CatalogError(f"The catalog {self.path} is a folder: move that away, and {self.hint}.")
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            for file in (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-shm")):
+                if os.path.lexists(file) and not file.is_file():
+                    return CatalogError(f"{file}, a part of the catalog, is no file any more: move that away.")
+                if file.is_file() and not os.access(file, os.R_OK | os.W_OK):
+                    return CatalogError(f"Cannot use {file}: give yourself the right to read and write it.")
             return CatalogError(
                 f"Cannot write {self.path}: check that the folder is there and that you may write to it."
             )

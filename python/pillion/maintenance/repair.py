@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -21,6 +22,7 @@ from pillion.catalog.sidecars import (
     UNKNOWN_RECIPES,
     SidecarRow,
     content_info,
+    content_infos,
     drop_lost,
     has_ready,
     is_pending,
@@ -85,8 +87,12 @@ def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
     reach("repair.lost")
     # Manifests last: whether one is still needed depends on the files it lists.
     strays = sorted((item for item in findings if item.problem == "stray"), key=_is_manifest)
-    for batch in chunks(strays, _BATCH):
+    forgotten = _forgotten(database, store, strays)
+    for batch in chunks([item for item in strays if content_of(item.place) not in forgotten], _BATCH):
         _repair_strays(run, batch)
+    for item in strays:
+        if content_of(item.place) in forgotten:
+            run.note(item, None, f"The catalog knows fewer contents than it has forgotten: {database.hint}.")
     for item in findings:
         if item.problem == "manifest" and item.row is not None:
             run.manifests.setdefault(item.row.content_uuid, []).append(item)
@@ -99,6 +105,29 @@ def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
     for uuids in chunks(sorted(run.manifests), _BATCH):
         _rewrite_manifests(run, uuids)
     return run.repaired
+
+
+def _forgotten(database: Database, store: Store, strays: Sequence[Finding]) -> set[str]:
+    """The contents of strays that a catalog does not know, where these are more than it has sidecars of; else none.
+
+    So looks one that was cut or is an old copy, and then no file may go. A cleanup that was killed leaves few.
+    """
+    uuids = sorted({uuid for item in strays if (uuid := content_of(item.place)) is not None})
+    with database.read() as connection:
+        known = content_infos(connection, uuids)
+        unknown = {uuid for uuid in uuids if uuid not in known and _has_manifest(store, uuid)}
+        if not unknown:
+            return unknown
+        rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
+        ready = sum(1 for _ in groupby(rows, key=lambda row: row.content_uuid))
+    return unknown if len(unknown) > ready else set()
+
+
+def _has_manifest(store: Store, content_uuid: str) -> bool:
+    try:
+        return store.find_manifest(content_uuid) is not None
+    except UnusableError:
+        return True
 
 
 def _drop_index(run: _Repair, finding: Finding) -> None:
