@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import tesseract
@@ -99,6 +99,18 @@ def test_another_language(german_page: Path) -> None:
     result = read(german_page, "deu")
     assert error_rate(media.GERMAN_PAGE_TEXT, result) <= 0.01
     assert result.languages == ("deu",)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf"])
+def test_print_that_no_language_here_can_read_is_noted(suffix: str, tmp_path: Path) -> None:
+    """Letters in a mirror are as those of another script: they are read as nonsense, or not at all."""
+    written = media.page(media.PAGE_TEXT, dpi=150)
+    upright, path = tmp_path / f"upright{suffix}", tmp_path / f"mirrored{suffix}"
+    written.save(upright, resolution=150)
+    ImageOps.mirror(written).save(path, resolution=150)
+    assert read(upright).notes == ()
+    (note,) = read(path).notes
+    assert note.startswith("some print makes no sense in eng: ")
 
 
 def test_a_photograph_has_no_text(tmp_path: Path) -> None:

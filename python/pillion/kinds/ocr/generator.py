@@ -64,7 +64,7 @@ class OcrGenerator:
             passwords=request.settings.get(PDF_PASSWORDS),
         )
         if not any(page.lines for page in result.pages):
-            return Empty(note="; ".join(["no text found", *(result.notes if result.partial else ())]))
+            return Empty(note="; ".join(["no text found", *result.notes]))
         data = result.to_json().encode()
         mark = SidecarMark.PARTIAL if result.partial else None
         return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data, mark=mark),)

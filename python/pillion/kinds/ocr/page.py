@@ -62,6 +62,7 @@ from pillion.kinds.ocr.segments import (
 )
 from pillion.kinds.ocr.tesseract import RecognisedText, RecognisedWord
 from pillion.kinds.ocr.twice import once
+from pillion.kinds.ocr.unread import letters_unread
 from pillion.machine import beside, spread
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class RecognisedPage:
 
     ``figures``: around pictures on it. ``skew``: degrees by which its lines fall to the right once it is turned.
     ``down``: its lines run downwards. ``on_side``: the picture seemed to have lines that do. ``was_uneven``: it was lit
-    unevenly.
+    unevenly. ``unread``: see :func:`pillion.kinds.ocr.unread.letters_unread`.
     """
 
     lines: tuple[OcrLine, ...] = ()
@@ -174,6 +175,7 @@ class RecognisedPage:
     down: bool = False
     on_side: bool = False
     was_uneven: bool = False
+    unread: int = 0
 
 
 # scale ----------------------------------------------------------------------------------------------------------------
@@ -353,7 +355,8 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
         if turns == 0 and languages == begin_with:
             with part("read"):
                 done.extend(texts)
-            return _page_of(source, lines, segments, done, languages, recognisers)
+            page = _page_of(source, lines, segments, done, languages, recognisers)
+            return replace(page, unread=letters_unread(best))
     if turns:
         lines = _turned(lines, turns, recognisers)
         segments, tried = segments_of(lines), 0
@@ -364,7 +367,8 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
     others = [segment for number, segment in enumerate(segments) if number != tried]
     with closing(_texts(others, recognisers, languages)) as texts, part("again"):
         rest = list(texts)
-    return _page_of(source, lines, [segments[tried], *others], [best, *rest], languages, recognisers)
+    page = _page_of(source, lines, [segments[tried], *others], [best, *rest], languages, recognisers)
+    return replace(page, unread=letters_unread(best))
 
 
 def _page_of(

@@ -61,6 +61,7 @@ from pillion.kinds.ocr.segments import (
 from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
 from pillion.kinds.ocr.slip import lines_of_slip
 from pillion.kinds.ocr.tesseract import Recognisers
+from pillion.kinds.ocr.unread import is_unread, sentence
 from pillion.machine import beside, spread
 from pillion.pool import keepalive
 from pillion.readers.images.decode import opened, pages
@@ -249,15 +250,18 @@ def _as_seen(
         return _by_ppocr(picture)
     whole = seen.whole or ImageSource.of(picture)
     alone = whole if seen.sheet is None else SheetSource.of(picture, seen.sheet)
-    only = _read_page(alone, recognisers, picture, seen.begun)
+    only, unread = _read_page(alone, recognisers, picture, seen.begun)
     if seen.sheet is not None and (only.confidence or 0.0) < _UNSURE and not seen.is_photograph:
         # What looks like a sheet may be a bright part of something else.
-        only = max(only, _read_page(whole, recognisers, picture), key=_score)
+        read = (only, unread), _read_page(whole, recognisers, picture)
+        only, unread = max(read, key=lambda one: _score(one[0]))
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
         other = slip or _again(picture, seen.sheet, only)
         is_as_long = seen.is_photograph or _letters(other.pages[0]) >= _AS_LONG * _letters(only)
         if _score(other.pages[0]) > _score(only) and is_as_long:
+            _note_unread(unread, other.pages[0], recognisers)
             return other
+    _note_unread(unread, only, recognisers)
     return OcrResult(
         engine=tesseract.NAME,
         engine_version=recognisers.engine.version(),
@@ -320,12 +324,20 @@ _FLAT = 95.0
 
 def _read_page(
     source: ImageSource | SheetSource, recognisers: Recognisers, picture: PictureSource, begun: Begun | None = None
-) -> OcrPage:
-    """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight."""
+) -> tuple[OcrPage, int]:
+    """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight. And
+    how many letters of it make no sense in any language.
+    """
     found = _recognised_page(source, recognisers, begun)
     only = _stored(found, source, picture)
     straight = _straightened(found, only, picture, recognisers, begun) if isinstance(source, ImageSource) else None
-    return only if straight is None else max(only, straight, key=_score)
+    return only if straight is None else max(only, straight, key=_score), found.unread
+
+
+def _note_unread(letters: int, only: OcrPage, recognisers: Recognisers) -> None:
+    """Say what to do where print makes no sense. ``letters``: those unread; ``only``: how it was read in the end."""
+    if is_unread(letters, only):
+        recognisers.note(sentence(recognisers.all_languages))
 
 
 def _straightened(
@@ -485,7 +497,10 @@ def _recognise_pdf_page(
             source, picture = pdf.PdfPageSource.of(drawn, draft), pdf.PagePicture.of(drawn, draft)
             if picture is not None:
                 return _recognise_page_picture(source, picture, draft, recognisers, has_ppocr=has_ppocr)
-            return pdf.merged(draft, _recognised_page(source, recognisers)), _by_tesseract(recognisers)
+            found = _recognised_page(source, recognisers)
+            only = pdf.merged(draft, found)
+            _note_unread(found.unread, only, recognisers)
+            return only, _by_tesseract(recognisers)
     except ItemError as error:
         return pdf.left_out(draft, error)
 
@@ -516,6 +531,7 @@ def _recognise_page_picture(
     straight = _straightened(found, only, picture, recognisers, begun)
     if straight is not None:
         only = max(only, _on_page(straight, picture, draft), key=_score)
+    _note_unread(found.unread, only, recognisers)
     return only, _by_tesseract(recognisers)
 
 

@@ -622,8 +622,18 @@ class Recognisers:
     def note_columns(self, languages: Sequence[str]) -> None:
         """A page that seems to have columns could not be read in these languages, or those to begin with."""
         lacking = models.lacking_columns(languages or self.languages, self._tessdata)
-        if lacking is not None and lacking not in self.notes:
-            self.notes.append(lacking)
+        if lacking is not None:
+            self.note(lacking)
+
+    def note(self, sentence: str) -> None:
+        """Something that a reader of the result should know, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    @property
+    def all_languages(self) -> tuple[str, ...]:
+        """Those to begin with, and those that are tried where a page makes no sense in them."""
+        return self.languages + self._more
 
     def load(self) -> None:
         """Load one in the languages to begin with. Raises ItemError."""
