@@ -13,6 +13,7 @@ from PIL import Image
 import pillion
 from pillion import _core
 from pillion.kinds.ocr import layout
+from pillion.kinds.ocr.askew import agree_on
 from pillion.kinds.ocr.result import OcrResult, OcrWord
 from pillion.kinds.ocr.sheet import projected, projection
 from tests.support import media, photos, scans
@@ -132,8 +133,8 @@ def test_cards_set_at_different_angles_do_not_turn_the_page(tmp_path: Path) -> N
     gray = np.asarray(page)
     skew = _core.look(gray).skew
     assert skew == pytest.approx(5, abs=0.3)
-    assert not layout.agree_on(gray, skew)
-    assert layout.agree_on(np.asarray(scans.skewed(media.page(dpi=120), 5)), skew)
+    assert not agree_on(layout.print_of(gray).ink, skew)
+    assert agree_on(layout.print_of(np.asarray(scans.skewed(media.page(dpi=120), 5))).ink, skew)
 
 
 def test_the_lines_of_an_open_book_are_read_as_straight_ones(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.kinds.ocr.dotted import as_rules, dotted
+from pillion.kinds.ocr.layout import as_rules, dotted
 
 GROUND, INK = 250, 20
 TOP, LEFT = 45, 300

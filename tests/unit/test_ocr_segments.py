@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 
 from pillion.kinds.ocr.layout import Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage
 from pillion.kinds.ocr.page import recognised_page
+from pillion.kinds.ocr.ruled import replaced, without
 from pillion.kinds.ocr.segments import (
     Doubt,
     PageLines,
     Segment,
     chosen,
     is_read_in_part,
-    replaced,
     segments_of,
-    without,
 )
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
@@ -307,7 +306,7 @@ def said(kept: Sequence[tuple[Segment, RecognisedText]]) -> list[str]:
 
 
 def kept_of(page: PageLines, read: Sequence[tuple[Segment, RecognisedText]]) -> list[tuple[Segment, RecognisedText]]:
-    kept, lost = chosen(page, read)
+    kept, lost, _ = chosen(page, read)
     assert not len(lost)
     return kept
 
@@ -353,6 +352,21 @@ def test_a_line_that_was_cut_is_whole_where_it_is_read_alike() -> None:
     for text, lines in (("Repeated separation", ["above", "Repeated separation"]), ("Repeated", said([whole]))):
         again = Segment(nothing, corner=(100, 900), doubt=0, place=1), RecognisedText((read(text, 80, 100),))
         assert said(chosen(page, [whole, again])[0]) == lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "may_repeat"),
+    [
+        ([(100, 100, 500, 140), (100, 160, 500, 200)], False),
+        ([(100, 100, 500, 140), (100, 125, 500, 165)], True),
+        ([(100, 100, 500, 140), (300, 110, 700, 150)], True),
+        ([(100, 100, 500, 140), (480, 100, 900, 140)], False),
+        ([], True),
+    ],
+)
+def test_lines_of_the_layout_that_share_a_place_may_be_there_twice(lines: list[Line], may_repeat: bool) -> None:
+    page = PageLines(PreparedImage(np.zeros((1, 1), np.uint8), SHAPE), boxes(lines))
+    assert chosen(page, [])[2] == may_repeat
 
 
 def test_more_text_that_is_less_sure_is_not_taken() -> None:

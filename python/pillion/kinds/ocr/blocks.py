@@ -11,12 +11,13 @@ import statistics
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pillion.kinds.ocr.order import as_read
-from pillion.kinds.ocr.placed import (
+from pillion.kinds.ocr.columns import by_columns
+from pillion.kinds.ocr.order import (
     Placed,
     Size,
     View,
     around_each,
+    as_read,
     is_below,
     is_full,
     joined,
@@ -94,7 +95,7 @@ def structured(
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
     view = View(size, rotation, skew, to_left)
-    rows = _in_rows(as_read(lines, view, in_order=in_order))
+    rows = _in_rows(as_read(lines, view, by_columns, in_order=in_order))
     read = joined(rows, view) if any(len(row) > 1 for row in rows) else [row[0] for row in rows]
     lines = [place.line for place in read]
     boxes = [place.box for place in read]

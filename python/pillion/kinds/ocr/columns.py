@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pillion.kinds.ocr.placed import GUTTER, NOT_LEVEL, Placed, around, is_full, middle_of, part_of
+from pillion.kinds.ocr.order import GUTTER, NOT_LEVEL, Placed, around, is_full, middle_of, part_of
 from pillion.kinds.ocr.result import Box
 
 _FULL_LINES = 6

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.layout import Boxes, Gray
+from pillion.kinds.ocr.layout import Boxes, Gray, as_rules
 from pillion.kinds.ocr.page import ImageSource
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class BentSource:
 
     def gray(self, scale: float) -> Gray:
         """See :class:`pillion.kinds.ocr.page.PageSource`."""
-        return self.bend.straightened(self.source.gray(scale))
+        return as_rules(self.bend.straightened(self.source.gray(scale)))
 
 
 def bend_of(gray: Gray, size: tuple[float, float]) -> Bend | None:

@@ -30,15 +30,13 @@ from pillion.kinds.ocr.layout import (
     Mask,
     Piece,
     Print,
-    Square,
-    ink_level,
     inside,
     line_of,
-    square_at,
     touch,
     with_lines,
 )
 from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.squares import Square, ink_level, square_at
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from pillion import _core
+from pillion.kinds.ocr.askew import HARMLESS, agree_on
 from pillion.kinds.ocr.result import Box
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ DOTS = 5
 """A row of dots has so many and more: an ellipsis has three or four."""
 NARROW_COLUMN = 0.25
 """A dot is no wider and no higher than so many heights of its line."""
-_INK = 0.4
+_DOT_INK = 0.5
 """It is darker than the ground by such a share of what is darkest on the line, ..."""
 _CONTRAST = 60
 """... which is so much darker."""
@@ -220,7 +221,7 @@ def narrow_columns(
     least = int(darkest.min())
     if ground - least < _CONTRAST:
         return None
-    level = ground - _INK * (ground - least)
+    level = ground - _DOT_INK * (ground - least)
     has_ink = np.zeros(len(darkest) + 2, np.bool_)
     has_ink[1:-1] = darkest < level
     edges = np.flatnonzero(has_ink[1:] != has_ink[:-1])
@@ -318,9 +319,12 @@ def dark_on_light(gray: Gray) -> Gray:
     return 255 - gray if median_gray(gray[::4, ::4]) < _DARK else gray
 
 
-def page_gray_of(pixels: NDArray[np.uint8]) -> Gray:
-    """Gray pixels of a page in RGB or RGBA, shape (H, W, 3 or 4), as :func:`for_print` gives them."""
-    return for_print(gray_of(pixels))
+def page_gray_of(pixels: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Gray:
+    """Gray pixels of a page in RGB or RGBA, shape (H, W, 3 or 4), as :func:`for_print` gives them, with columns of dots
+    as rules. ``size``: width and height to which it is enlarged.
+    """
+    gray = for_print(gray_of(pixels))
+    return as_rules(gray if size is None else enlarged(gray, *size))
 
 
 def for_print(gray: Gray) -> Gray:
@@ -448,65 +452,6 @@ def _lighten(gray: Gray, tiles: Mask, shade: int, ground: int) -> None:
         part[:, columns] = lighter[part[:, columns]]
 
 
-# squares --------------------------------------------------------------------------------------------------------------
-
-_AS_WIDE = 0.75
-"""The shorter side of a square is such a part of the longer one at least."""
-_LEAST_SQUARE = 8
-"""Smaller squares, in pixels, cannot be told from letters."""
-_FRAME = 0.3
-"""Each side of a frame is a line in such an outer part of the square, ..."""
-_STRAIGHT = 0.85
-"""... dark along so much of it; ..."""
-_CLEAR = 0.02
-"""... at most so much of what is within is dark."""
-_FULL = 0.95
-"""A full one is dark so far within."""
-_CORNER = 0.15
-_IN_CORNER = 0.5
-"""So is most of its corners, of such a part of its sides: a round bullet has none."""
-
-
-def ink_level(gray: Gray, least: float) -> float | None:
-    """The gray between the ground and the darkest hundredth; None where these are less than ``least`` apart."""
-    ground, darkest = median_gray(gray), percentile_gray(gray, 1)
-    return None if ground - darkest < least else (ground + darkest) / 2
-
-
-class Square(Enum):
-    """What a square of a picture holds."""
-
-    EMPTY = auto()
-    FULL = auto()
-
-
-def square_at(gray: Gray, box: Box, level: float) -> Square | None:
-    """What the square holds that a box is around, in which what is darker than ``level`` is ink; None: it is none."""
-    left, top, right, bottom = (round(side) for side in box)
-    wide, high = right - left, bottom - top
-    if min(wide, high) < max(_LEAST_SQUARE, _AS_WIDE * max(wide, high)):
-        return None
-    dark = gray[max(0, top) : bottom, max(0, left) : right] < level
-    if dark.shape != (high, wide):
-        return None
-    edge = max(2, round(_FRAME * min(wide, high)))
-    within = float(dark[edge:-edge, edge:-edge].mean())
-    if _CLEAR < within < _FULL:
-        return None
-    sides = (dark[:edge], dark[-edge:], dark[:, :edge].T, dark[:, -edge:].T)
-    if any(float(side.mean(axis=1).max()) < _STRAIGHT for side in sides):
-        return None
-    if within <= _CLEAR:
-        return Square.EMPTY
-    corner = max(1, round(_CORNER * min(wide, high)))
-    corners = (
-        dark[rows, columns]
-        for rows in (np.s_[:corner], np.s_[-corner:])
-        for columns in (np.s_[:corner], np.s_[-corner:])
-    )
-    return Square.FULL if all(part.mean() > _IN_CORNER for part in corners) else None
-
-
 # the prepared picture, and the way back for boxes ---------------------------------------------------------------------
 
 UNEVEN = 16.0
@@ -555,9 +500,10 @@ class PreparedImage:
 def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> PreparedImage:
     """A picture made ready to be recognised. ``profile``: of the same picture at this or another scale.
 
-    ``turns``: by how many quarters to turn it clockwise, if not as the profile says.
+    ``turns``: by how many quarters to turn it clockwise, if not as the profile says. Columns of dots are rules, too,
+    where these were not upright before.
     """
-    shape = (gray.shape[0], gray.shape[1])
+    shape, given = (gray.shape[0], gray.shape[1]), gray
     if not profile.is_paper:
         # What looks like print in a photograph lies at any angle.
         return PreparedImage(gray, shape)
@@ -568,9 +514,9 @@ def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> Pr
         turns = SIDEWAYS_TURNS if profile.sideways else 0
     if turns:
         gray = turned(gray, turns)
-    if abs(profile.skew) < LEVEL or not agree_on(gray, profile.skew):
-        return PreparedImage(gray, shape, turns, was_uneven=was_uneven)
-    return PreparedImage(_deskewed(gray, profile.skew), shape, turns, profile.skew, was_uneven=was_uneven)
+    if abs(profile.skew) < LEVEL or (abs(profile.skew) >= HARMLESS and not agree_on(print_of(gray).ink, profile.skew)):
+        return PreparedImage(gray if gray is given else as_rules(gray), shape, turns, was_uneven=was_uneven)
+    return PreparedImage(as_rules(_deskewed(gray, profile.skew)), shape, turns, profile.skew, was_uneven=was_uneven)
 
 
 def turned(gray: Gray, quarter_turns: int) -> Gray:
@@ -672,57 +618,111 @@ def _by_tile(pixels: Mask) -> Mask:
     return pixels.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)
 
 
-# whether all of a page is turned -------------------------------------------------------------------------------------
+# columns of dots between the columns of a page ------------------------------------------------------------------------
 
-_HARMLESS = 1.0
-"""Degrees: turned by less than this, lines are read as well as level ones, so nobody has to agree."""
-_REGION = 300
-"""Side of a region in pixels of the ink: some lines of body type."""
-_FEWEST_POINTS = 200
-_STEP = 1.0
-"""Degrees between the angles that a region is asked for, up to ``_MOST`` from the page's and from none."""
-_MOST = 4.0
-_CLEARLY = 1.15
-"""How much sharper the lines of a region are at an angle than elsewhere, if it has one."""
-_AGREED = 0.7
-"""The share of the print of the regions that have an angle which has to have the page's."""
+# Rules, which the layout takes for colons and full stops, are drawn as such, so that all that looks for one sees it:
+# what stands on both sides is of two columns. A dot that is read is the first or the last letter of a line.
+
+_DOT_CONTRAST = 48
+"""A dot is so much darker than the ground."""
+_DOT_BAND = 32
+"""Dots are looked for in bands of so many pixels, ..."""
+_DOTS_IN_BAND = 3
+"""... of which each has so many of a rule."""
+_DOT_WIDEST = 7
+"""A dot is at most so many pixels wide, ..."""
+_DOT_AS_HIGH = 1.5
+"""... so many times as high as wide, and a pixel; ..."""
+_DOT_FARTHEST = 5.0
+"""... it begins less than so many of its widths above the next one, ..."""
+_DOT_EVEN = 1.5
+"""... each so far, within so many pixels; ..."""
+_DOT_CLEAR = 0.4
+"""... and nothing is beside it, so many of these distances wide. Rows of dots, below each other, stand closer."""
+_DOT_OTHERS = 0.05
+"""Such a share of the rows may have something beside them."""
+_MOST_DOT_COLUMNS = 2_000
+"""More narrow columns are the texture of a picture."""
+_FEWEST_DOTS = 24
+"""So many dots at least make a rule, about five lines high. Boxes of diagrams have shorter edges of dots."""
 
 
-def agree_on(gray: Gray, degrees: float) -> bool:
-    """Whether the lines of most regions of a page are turned clockwise by these degrees, each taken by itself.
+def as_rules(gray: Gray) -> Gray:
+    """The picture, dark on light, with columns of dots drawn as rules; itself where there are none."""
+    found = dotted(gray)
+    gray = gray.copy() if found else gray
+    for left, top, right, bottom in found:
+        gray[top:bottom, left:right] = gray[top:bottom, left:right].min()
+    return gray
 
-    One card or stamp that is set askew, or several at different angles, do not turn a page: its other lines would be
-    skewed by it.
-    """
-    if abs(degrees) < _HARMLESS:
+
+def dotted(gray: Gray) -> list[Area]:
+    """Where columns of dots are."""
+    if min(gray.shape) < _DOT_BAND:
+        return []
+    level = int(median_gray(gray[::4, ::4])) - _DOT_CONTRAST
+    if level <= 0:
+        return []
+    ink: Mask = gray < level
+    columns = dict.fromkeys(_columns_in_bands(ink))
+    if len(columns) > _MOST_DOT_COLUMNS:
+        return []
+    found: list[Area] = []
+    for left, right in columns:
+        for top, bottom in _columns_of_dots(ink, left, right):
+            if not any(touch((left, top, right, bottom), other) for other in found):
+                found.append((left, top, right, bottom))
+    return found
+
+
+def _columns_in_bands(ink: Mask) -> Iterator[tuple[int, int]]:
+    """From where to where across there are columns of ink that may be dots, in some band."""
+    bands = len(ink) // _DOT_BAND
+    marks = ink[: bands * _DOT_BAND].reshape(bands, _DOT_BAND, -1).any(axis=1)
+    edges = np.diff(np.pad(marks, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    for band, row in enumerate(edges):
+        begins, ends = np.flatnonzero(row > 0), np.flatnonzero(row < 0)
+        if not len(begins):
+            continue
+        room = np.minimum(np.diff(begins, append=ink.shape[1] + 2), np.diff(ends, prepend=-2)) - (ends - begins)
+        kept = (ends - begins <= _DOT_WIDEST) & (room >= 2)
+        for left, right in zip(begins[kept].tolist(), ends[kept].tolist(), strict=True):
+            part: Mask = np.any(ink[band * _DOT_BAND : (band + 1) * _DOT_BAND, left:right], axis=1)
+            if np.count_nonzero(part[1:] & ~part[:-1]) >= _DOTS_IN_BAND:
+                yield left, right
+
+
+def _columns_of_dots(ink: Mask, left: int, right: int) -> Iterator[tuple[int, int]]:
+    """From where to where there are columns of dots between two places across."""
+    wide = right - left
+    rows = np.flatnonzero(np.diff(np.pad(ink[:, left:right].any(axis=1), 1).astype(np.int8)))
+    dots = list(zip(rows[::2].tolist(), rows[1::2].tolist(), strict=True))
+    run: list[tuple[int, int]] = []
+    for dot in [*dots, None]:
+        is_dot = dot is not None and dot[1] - dot[0] <= _DOT_AS_HIGH * wide + 1
+        if dot is not None and is_dot and _goes_on(run, dot, wide):
+            run.append(dot)
+            continue
+        if len(run) >= _FEWEST_DOTS and _is_clear(ink, run, left, right):
+            yield run[0][0], run[-1][1]
+        run = [dot] if dot is not None and is_dot else []
+
+
+def _goes_on(run: Sequence[tuple[int, int]], dot: tuple[int, int], wide: int) -> bool:
+    """Whether a dot is as far below the last one as that is below the one before it."""
+    if not run:
         return True
-    ink = print_of(gray).ink
-    corners = itertools.product(range(0, ink.shape[0], _REGION), range(0, ink.shape[1], _REGION))
-    votes = [_vote(ink[top : top + _REGION, left : left + _REGION], degrees) for top, left in corners]
-    return sum(points for points, agrees in votes if agrees) >= _AGREED * sum(points for points, _ in votes)
+    far = dot[0] + dot[1] - run[-1][0] - run[-1][1]
+    first = run[1][0] + run[1][1] - run[0][0] - run[0][1] if len(run) > 1 else far
+    return far < 2 * _DOT_FARTHEST * wide and abs(far - first) <= 2 * _DOT_EVEN
 
 
-def _vote(ink: Mask, degrees: float) -> tuple[int, bool]:
-    """How many points of ink a region has, and whether they lie on lines so turned; none where it has no angle."""
-    rows, columns = np.nonzero(ink)
-    if len(rows) < _FEWEST_POINTS:
-        return 0, True
-    low, high = min(degrees, 0.0) - _MOST, max(degrees, 0.0) + _MOST
-    angles = [
-        degrees + _STEP * step for step in range(math.ceil((low - degrees) / _STEP), int((high - degrees) / _STEP) + 1)
-    ]
-    sharp = [_sharpness(rows, columns, angle) for angle in angles]
-    best = max(range(len(angles)), key=sharp.__getitem__)
-    if sharp[best] < _CLEARLY * statistics.median(sharp):
-        return 0, True
-    return len(rows), abs(angles[best] - degrees) < 1.5 * _STEP
-
-
-def _sharpness(rows: NDArray[np.intp], columns: NDArray[np.intp], degrees: float) -> int:
-    """Sum of squared differences of neighbouring bins of the points along lines at an angle, as in the core's look."""
-    sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
-    bins = np.bincount((rows * cos - columns * sin + 2 * _REGION).astype(np.intp))
-    return int((np.diff(bins) ** 2).sum())
+def _is_clear(ink: Mask, run: Sequence[tuple[int, int]], left: int, right: int) -> bool:
+    """Whether there is hardly anything beside the dots."""
+    top, bottom = run[0][0], run[-1][1]
+    room = max(2, round(_DOT_CLEAR * (run[-1][0] - run[0][0]) / (len(run) - 1)))
+    beside = ink[top:bottom, max(0, left - room) : left], ink[top:bottom, right : right + room]
+    return all(np.count_nonzero(np.any(side, axis=1)) <= _DOT_OTHERS * (bottom - top) for side in beside)
 
 
 # areas ----------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from pillion import _core
 from pillion.kinds.ocr import evidence, layout, ruled, tesseract
 from pillion.kinds.ocr.blocks import FROM_THE_LEFT
-from pillion.kinds.ocr.dotted import as_rules
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Boxes,
@@ -28,7 +27,7 @@ from pillion.kinds.ocr.layout import (
     LayoutAnalysis,
     Piece,
     PreparedImage,
-    enlarged,
+    as_rules,
     for_print,
     page_gray_of,
     prepared,
@@ -58,11 +57,10 @@ from pillion.kinds.ocr.segments import (
     sample,
     score,
     segments_of,
-    without,
 )
 from pillion.kinds.ocr.tesseract import RecognisedText, RecognisedWord
 from pillion.kinds.ocr.twice import once
-from pillion.kinds.ocr.unread import letters_unread
+from pillion.kinds.ocr.unread import NONSENSE, letters_unread
 from pillion.machine import beside, spread
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ class PageSource(Protocol):
         ...
 
     def gray(self, scale: float) -> Gray:
-        """Dark text on a light background, as far as one can tell. Raises ItemError."""
+        """Dark text on a light background, as far as one can tell; columns of dots are rules. Raises ItemError."""
         ...
 
 
@@ -145,9 +143,9 @@ class ImageSource:
     def gray(self, scale: float) -> Gray:
         """See :class:`PageSource`."""
         if self.drawn is not None and scale == self.first_scale:
-            return for_print(self.drawn)
-        gray = page_gray_of(self.picture.pixels(self._side(scale)))
-        return gray if scale <= 1 else enlarged(gray, round(self.size[0] * scale), round(self.size[1] * scale))
+            return as_rules(for_print(self.drawn))
+        size = None if scale <= 1 else (round(self.size[0] * scale), round(self.size[1] * scale))
+        return page_gray_of(self.picture.pixels(self._side(scale)), size)
 
     @property
     def first_side(self) -> int | None:
@@ -274,12 +272,7 @@ def _is_ready(profile: _core.Look) -> bool:
 
 def _drawn(source: PageSource) -> Gray:
     with part("draw"):
-        return _gray(source, source.first_scale)
-
-
-def _gray(source: PageSource, scale: float) -> Gray:
-    """See :meth:`PageSource.gray`; columns of dots are rules."""
-    return as_rules(source.gray(scale))
+        return source.gray(source.first_scale)
 
 
 def _looked_at(gray: Gray) -> Begun:
@@ -356,7 +349,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
             with part("read"):
                 done.extend(texts)
             page = _page_of(source, lines, segments, done, languages, recognisers)
-            return replace(page, unread=letters_unread(best))
+            return page if best.confidence >= NONSENSE else replace(page, unread=letters_unread(best))
     if turns:
         lines = _turned(lines, turns, recognisers)
         segments, tried = segments_of(lines), 0
@@ -368,7 +361,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
     with closing(_texts(others, recognisers, languages)) as texts, part("again"):
         rest = list(texts)
     page = _page_of(source, lines, [segments[tried], *others], [best, *rest], languages, recognisers)
-    return replace(page, unread=letters_unread(best))
+    return page if best.confidence >= NONSENSE else replace(page, unread=letters_unread(best))
 
 
 def _page_of(
@@ -379,8 +372,9 @@ def _page_of(
     languages: tuple[str, ...],
     recognisers: PageRecogniser,
 ) -> RecognisedPage:
-    kept, lost = chosen(lines, list(zip(segments, texts, strict=True)))
-    kept = once(kept)
+    kept, lost, may_repeat = chosen(lines, list(zip(segments, texts, strict=True)))
+    if may_repeat:
+        kept = once(kept)
     if not kept:
         return RecognisedPage()
     if len(lost):
@@ -394,22 +388,22 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
     scale, gray, profile = source.first_scale, begun.gray, begun.profile
     with part("look"):
-        image = _prepared(gray, profile)
+        image = prepared(gray, profile)
     with part("layout"):
         known = begun.laid_out if image.gray is gray else None
         analysis, seen = known or _laid_out(image, recognisers)
     turns = image.turns
     if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and _is_upended(analysis):
         other = 0 if turns else SIDEWAYS_TURNS
-        upright = _prepared(gray, profile, turns=other)
+        upright = prepared(gray, profile, turns=other)
         found, seen_upright = _laid_out(upright, recognisers)
         if turns or (found is not None and not _is_upended(found)):
             turns, image, analysis, seen = other, upright, found, seen_upright
     if analysis is not None and analysis.lines == 0 and gray.size < SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
-        gray = _gray(source, scale)
-        image = _prepared(gray, profile, turns=turns)
+        gray = source.gray(scale)
+        image = prepared(gray, profile, turns=turns)
         analysis, seen = _laid_out(image, recognisers)
     if analysis is None:
         return PageLines(image, no_lines())
@@ -425,7 +419,7 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     if better == scale:
         return lines
     with part("draw"):
-        larger = lines.scaled_to(_prepared(_gray(source, better), profile, turns=turns))
+        larger = lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
     if better < scale or lines.pieces is None:
         return larger
     # Small print is laid out again where it is larger, in segments or else the whole page: its pieces are too coarse.
@@ -435,12 +429,6 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun
     with part("layout"):
         analysis, seen = _laid_out(larger.image, recognisers)
         return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
-
-
-def _prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> PreparedImage:
-    """See :func:`prepared`; columns of dots are rules, also those that it turned upright."""
-    image = prepared(gray, profile, turns=turns)
-    return image if image.gray is gray else replace(image, gray=as_rules(image.gray))
 
 
 _UPENDED = 1.5
@@ -488,9 +476,10 @@ def _with_doubts(
             edges = evidence.edges_of_boxes(lines)
         if edges:
             image = replace(image, gray=evidence.without_edges(image.gray, edges))
-            analysis = without(analysis, partial(evidence.is_edge, edges=edges, height=analysis.height))
+            analysis = ruled.without(analysis, partial(evidence.is_edge, edges=edges, height=analysis.height))
     doubts = []
-    for suspect in evidence.parted(evidence.suspects(analysis.boxes, seen), edges, analysis.boxes):
+    suspects = evidence.suspects(analysis.boxes, seen)
+    for suspect in evidence.parted(suspects, edges, analysis.boxes) if edges else suspects:
         left, top, right, bottom = area = suspect.area
         if any(layout.touch(area, table) for table in areas):
             continue

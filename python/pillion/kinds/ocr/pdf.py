@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.blocks import ocr_page
-from pillion.kinds.ocr.layout import Boxes, Gray, for_print
+from pillion.kinds.ocr.layout import Boxes, Gray, as_rules, for_print
 from pillion.kinds.ocr.page import MAX_PIXELS, RecognisedPage, scale_for
 from pillion.kinds.ocr.result import Notes, OcrLine, OcrPage
 from pillion.kinds.ocr.textlayer import (
@@ -240,7 +240,7 @@ class PdfPageSource:
         for rows, columns in self._slices(self.hidden, gray):
             if gray[rows, columns].size:
                 gray[rows, columns] = _background(gray[rows, columns])
-        return gray
+        return as_rules(gray)
 
     def _regions_of(self, gray: Gray) -> Gray:
         shown = np.full_like(gray, 255)

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.known import confirmed, respaced, sure_text
 from pillion.kinds.ocr.layout import print_gray_of
+from pillion.kinds.ocr.order import around
 from pillion.kinds.ocr.page import PictureSource, RecognisedPage
-from pillion.kinds.ocr.placed import around
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
 from pillion.kinds.ocr.rows import Row, Shown, angle, characters, difference, height, in_rows, length, rotation, skew

@@ -21,12 +21,12 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, pdf, ppocr, tesseract
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.curl import BentSource, bend_of
-from pillion.kinds.ocr.dotted import as_rules
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.known import as_text, known_in, words_in
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Gray,
+    as_rules,
     dark_on_light,
     gray_of,
     print_gray_of,
@@ -336,7 +336,7 @@ def _read_page(
 
 def _note_unread(letters: int, only: OcrPage, recognisers: Recognisers) -> None:
     """Say what to do where print makes no sense. ``letters``: those unread; ``only``: how it was read in the end."""
-    if is_unread(letters, only):
+    if letters and is_unread(letters, only):
         recognisers.note(sentence(recognisers.all_languages))
 
 

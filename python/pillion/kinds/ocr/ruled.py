@@ -18,8 +18,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.evidence import CONTRAST, LEAST_CONTRAST, LEAST_GAIN, NEAR, Rulings, blend
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, LayoutAnalysis, Mask, Piece, Print, holds, median_gray
-from pillion.kinds.ocr.segments import placed, replaced
+from pillion.kinds.ocr.layout import (
+    Area,
+    Boxes,
+    Gray,
+    LayoutAnalysis,
+    Mask,
+    Piece,
+    Print,
+    holds,
+    inside,
+    line_of,
+    median_gray,
+    with_lines,
+)
+from pillion.kinds.ocr.segments import placed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -541,3 +554,52 @@ def _lines_of_strip(gray: Gray, strip: Sequence[Cell], height: float, lay_out: L
     boxes = np.rint(analysis.boxes + np.array([left, top, left, top])).astype(int).tolist()
     pieces = placed(analysis.pieces, left=-left, top=-top) or ((),) * len(boxes)
     return [((x0, y0, x1, y1), some) for (x0, y0, x1, y1), some in zip(boxes, pieces, strict=True)]
+
+
+# the analysis of a page with other lines ------------------------------------------------------------------------------
+
+
+def replaced(analysis: LayoutAnalysis, area: Area, found: Sequence[tuple[Area, tuple[Piece, ...]]]) -> LayoutAnalysis:
+    """The analysis with other lines in an area: they stand where the first of the old ones stood.
+
+    Of a line that goes on outside the area its pieces there are left: the engine joins what is level in two tables.
+    """
+    assert analysis.pieces is not None
+    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
+    place: int | None = None
+    for box, pieces, is_in in zip(
+        analysis.boxes.tolist(), analysis.pieces, inside(analysis.boxes, area).tolist(), strict=True
+    ):
+        rest = _outside(pieces, area) if pieces else () if is_in else None
+        if rest is None or len(rest) == len(pieces) > 0:
+            lines.append((box, pieces))
+            continue
+        is_before = bool(rest) and rest[0].area[0] < area[0]
+        place = len(lines) + is_before if place is None else place
+        if rest:
+            lines.append(line_of(rest, paragraph=True))
+    if place is None:
+        place = next((number for number, (box, _) in enumerate(lines) if box[1] >= area[3]), len(lines))
+    lines[place:place] = found
+    return with_lines(analysis, lines)
+
+
+def without(analysis: LayoutAnalysis, is_none: Callable[[Area], bool]) -> LayoutAnalysis:
+    """The analysis without the pieces of lines that are none, by their area."""
+    assert analysis.pieces is not None
+    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
+    for box, pieces in zip(analysis.boxes.tolist(), analysis.pieces, strict=True):
+        rest = tuple(piece for piece in pieces if not is_none(piece.area))
+        if len(rest) == len(pieces):
+            lines.append((box, pieces))
+        elif rest:
+            lines.append(line_of(rest, paragraph=pieces[0].starts_paragraph))
+    return with_lines(analysis, lines)
+
+
+def _outside(pieces: Sequence[Piece], area: Area) -> tuple[Piece, ...]:
+    """Those that do not have their middle in the area."""
+    if not pieces:
+        return ()
+    kept = ~inside(np.array([piece.area for piece in pieces], np.float64), area)
+    return tuple(itertools.compress(pieces, kept.tolist()))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,16 +18,13 @@ from pillion.kinds.ocr.layout import (
     Boxes,
     Gray,
     Layout,
-    LayoutAnalysis,
     Piece,
     PreparedImage,
     Print,
-    ink_level,
     inside,
-    line_of,
-    with_lines,
 )
 from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.squares import ink_level
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence, confidences
 
 if TYPE_CHECKING:
@@ -117,52 +114,6 @@ def placed(
     if pieces is None:
         return None
     return tuple(tuple(piece.placed(across, down, left, top) for piece in some) for some in pieces)
-
-
-def replaced(analysis: LayoutAnalysis, area: Area, found: Sequence[tuple[Area, tuple[Piece, ...]]]) -> LayoutAnalysis:
-    """The analysis with other lines in an area: they stand where the first of the old ones stood.
-
-    Of a line that goes on outside the area its pieces there are left: the engine joins what is level in two tables.
-    """
-    assert analysis.pieces is not None
-    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
-    place: int | None = None
-    for box, pieces, is_in in zip(
-        analysis.boxes.tolist(), analysis.pieces, inside(analysis.boxes, area).tolist(), strict=True
-    ):
-        rest = _outside(pieces, area) if pieces else () if is_in else None
-        if rest is None or len(rest) == len(pieces) > 0:
-            lines.append((box, pieces))
-            continue
-        is_before = bool(rest) and rest[0].area[0] < area[0]
-        place = len(lines) + is_before if place is None else place
-        if rest:
-            lines.append(line_of(rest, paragraph=True))
-    if place is None:
-        place = next((number for number, (box, _) in enumerate(lines) if box[1] >= area[3]), len(lines))
-    lines[place:place] = found
-    return with_lines(analysis, lines)
-
-
-def without(analysis: LayoutAnalysis, is_none: Callable[[Area], bool]) -> LayoutAnalysis:
-    """The analysis without the pieces of lines that are none, by their area."""
-    assert analysis.pieces is not None
-    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
-    for box, pieces in zip(analysis.boxes.tolist(), analysis.pieces, strict=True):
-        rest = tuple(piece for piece in pieces if not is_none(piece.area))
-        if len(rest) == len(pieces):
-            lines.append((box, pieces))
-        elif rest:
-            lines.append(line_of(rest, paragraph=pieces[0].starts_paragraph))
-    return with_lines(analysis, lines)
-
-
-def _outside(pieces: Sequence[Piece], area: Area) -> tuple[Piece, ...]:
-    """Those that do not have their middle in the area."""
-    if not pieces:
-        return ()
-    kept = ~inside(np.array([piece.area for piece in pieces], np.float64), area)
-    return tuple(itertools.compress(pieces, kept.tolist()))
 
 
 def no_lines() -> Boxes:
@@ -626,9 +577,13 @@ Read = tuple[Segment, RecognisedText]
 """A segment, and lines of it."""
 
 
-def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
-    """The segments in reading order, where areas were read twice with the reading that makes more sense; and boxes of
-    the print that is on none of these words, in the picture in which it was seen.
+_REPEATED = 0.25
+"""Lines that were read twice share as much of their words' places, which are smaller than theirs."""
+
+
+def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes, bool]:
+    """The segments in reading order, where areas were read twice with the reading that makes more sense; boxes of the
+    print that is on none of these words, in the picture in which it was seen; and whether lines may be there twice.
     """
     read = sorted(read, key=lambda one: one[0].place)
     read = [(segment, with_capitals(with_squares(segment.gray, text))) for segment, text in read]
@@ -645,7 +600,20 @@ def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes]:
         share = _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0
         if (doubt.strip and _letters_of(again) == _letters_of(before)) or _makes_more_sense(again, before, share):
             kept = [*rest[:place], *_without_noise(page, doubt.area, again), *rest[place:]]
-    return kept, _lost_in(page, kept)
+    may_repeat = not len(page.lines) or bool(in_one_place(page.lines, _REPEATED))
+    return kept, _lost_in(page, kept), may_repeat
+
+
+def in_one_place(boxes: Boxes | Sequence[Box], least: float) -> list[tuple[int, int]]:
+    """The numbers of the boxes that share more than this part of the smaller one, two and two."""
+    if len(boxes) < 2:
+        return []
+    sides = np.asarray(boxes)
+    low, high = np.maximum(sides[:, None, :2], sides[:, :2]), np.minimum(sides[:, None, 2:], sides[:, 2:])
+    sizes = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
+    shared = (high - low).clip(min=0).prod(axis=2) > least * np.minimum(sizes[:, None], sizes)
+    pairs: list[tuple[int, int]] = [(one, two) for one, two in np.argwhere(np.triu(shared, 1)).tolist()]
+    return pairs
 
 
 def _without_noise(page: PageLines, area: Area, again: Sequence[Read]) -> list[Read]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
-from pillion.kinds.ocr.layout import Boxes, Gray, Mask, dark_on_light, gray_of, print_of
+from pillion.kinds.ocr.layout import Boxes, Gray, Mask, as_rules, dark_on_light, gray_of, print_of
 from pillion.kinds.ocr.page import FIRST_PIXELS, MAX_PIXELS, MAX_UPSCALE, PictureSource, scale_for
 from pillion.kinds.ocr.result import Block, Box, OcrLine, OcrPage, OcrWord
 
@@ -392,7 +392,7 @@ class SheetSource:
         """See :class:`pillion.kinds.ocr.page.PageSource`."""
         whole = float(self.picture.width), float(self.picture.height)
         gray = gray_of(self.picture.pixels(max(1, round(max(whole) * scale)) if scale < 1 else None))
-        return dark_on_light(self.sheet.drawn(gray, whole, scale))
+        return as_rules(dark_on_light(self.sheet.drawn(gray, whole, scale)))
 
 
 @dataclass(frozen=True, slots=True)

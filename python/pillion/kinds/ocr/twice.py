@@ -11,17 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.evidence import around_words
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.segments import WORD_UNCERTAIN, Read, letters, on_page
+from pillion.kinds.ocr.segments import WORD_UNCERTAIN, Read, in_one_place, letters, on_page
 from pillion.kinds.ocr.tesseract import RecognisedLine, confidence
-
-if TYPE_CHECKING:
-    import numpy as np
-else:
-    from pillion.extras import lazy_numpy as np
 
 _SHARED = 0.5
 """Lines and words are in one place where they share so much of the smaller one."""
@@ -43,7 +37,7 @@ def once(read: Sequence[Read]) -> list[Read]:
     ]
     gone: set[_Place] = set()
     needed: set[_Place] = set()
-    for one, two in _in_one_place([box for _, _, box in lines]):
+    for one, two in in_one_place([box for _, _, box in lines], _SHARED):
         (place, line, _), (other_place, other, _) = lines[one], lines[two]
         if gone & {place, other_place}:
             continue
@@ -60,19 +54,6 @@ def once(read: Sequence[Read]) -> list[Read]:
             gone.add(goes)
             needed.add(stays)
     return list(_without(read, gone)) if gone else list(read)
-
-
-def _in_one_place(boxes: Sequence[Box]) -> list[tuple[int, int]]:
-    """The numbers of the boxes that share most of the smaller one, two and two."""
-    if len(boxes) < 2:
-        return []
-    sides = np.array(boxes)
-    low, high = np.maximum(sides[:, None, :2], sides[:, :2]), np.minimum(sides[:, None, 2:], sides[:, 2:])
-    shared = (high - low).clip(min=0).prod(axis=2)
-    sizes = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
-    found = np.triu(shared > _SHARED * np.minimum(sizes[:, None], sizes), 1)
-    pairs: list[tuple[int, int]] = [(one, two) for one, two in np.argwhere(found).tolist()]
-    return pairs
 
 
 def _sure_words(one: Read, line: RecognisedLine) -> list[_Word]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pillion.kinds.ocr.result import OcrPage
 from pillion.kinds.ocr.tesseract import RecognisedText
 
-_NONSENSE = 60.0
+NONSENSE = 60.0
 """Mean confidence of what tells a page's language: print in another script has 27 to 45, faint but legible print 80."""
 _FEWEST = 100
 """Fewer letters may be marks, or a drawing."""
@@ -22,7 +22,7 @@ def letters_unread(best: RecognisedText) -> int:
     ``best``: that part, in the language and the orientation in which it makes most sense.
     """
     letters = sum(map(str.isalpha, best.text))
-    return letters if letters >= _FEWEST and best.confidence < _NONSENSE else 0
+    return letters if letters >= _FEWEST and best.confidence < NONSENSE else 0
 
 
 def is_unread(letters: int, page: OcrPage) -> bool:
