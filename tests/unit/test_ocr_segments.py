@@ -367,6 +367,8 @@ def test_a_line_that_was_cut_is_whole_where_it_is_read_alike() -> None:
 def test_lines_of_the_layout_that_share_a_place_may_be_there_twice(lines: list[Line], may_repeat: bool) -> None:
     page = PageLines(PreparedImage(np.zeros((1, 1), np.uint8), SHAPE), boxes(lines))
     assert chosen(page, [])[2] == may_repeat
+    in_doubt = replace(page, doubts=(doubt(sure=False, rows=False),))
+    assert chosen(in_doubt, [])[2]
 
 
 def test_more_text_that_is_less_sure_is_not_taken() -> None:

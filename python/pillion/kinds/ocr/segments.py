@@ -600,7 +600,7 @@ def chosen(page: PageLines, read: Sequence[Read]) -> tuple[list[Read], Boxes, bo
         share = _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0
         if (doubt.strip and _letters_of(again) == _letters_of(before)) or _makes_more_sense(again, before, share):
             kept = [*rest[:place], *_without_noise(page, doubt.area, again), *rest[place:]]
-    may_repeat = not len(page.lines) or bool(in_one_place(page.lines, _REPEATED))
+    may_repeat = bool(page.doubts) or not len(page.lines) or bool(in_one_place(page.lines, _REPEATED))
     return kept, _lost_in(page, kept), may_repeat
 
 
