@@ -212,11 +212,17 @@ def test_a_folder_of_the_library_itself_is_named_with_what_to_do(root: Path) -> 
     )
 
 
-def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_path: Path) -> None:
-    folder, root = tmp_path / "notes", tmp_path / "library"
+def _two_notes(tmp_path: Path) -> Path:
+    """A folder with a note about a heron and one about a walrus."""
+    folder = tmp_path / "notes"
     folder.mkdir()
     for word in ("heron", "walrus"):
         (folder / f"{word[0]}.txt").write_text(f"A note about the {word}.")
+    return folder
+
+
+def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_path: Path) -> None:
+    folder, root = _two_notes(tmp_path), tmp_path / "library"
     with Library.open(root) as library:
         library.index(folder, kinds=["text"])
         library.run()
@@ -241,10 +247,7 @@ def test_what_cannot_be_read_is_found_as_before_and_indexed_once_it_can_be(tmp_p
 
 @pytest.mark.models
 def test_what_is_made_from_a_text_that_cannot_be_read_waits_until_it_can_be(tmp_path: Path) -> None:
-    folder, root = tmp_path / "notes", tmp_path / "library"
-    folder.mkdir()
-    for word in ("heron", "walrus"):
-        (folder / f"{word[0]}.txt").write_text(f"A note about the {word}.")
+    folder, root = _two_notes(tmp_path), tmp_path / "library"
     with Library.open(root) as library:
         library.index(folder, kinds=["embeddings"])
         library.run()

@@ -199,7 +199,7 @@ DOTS = 5
 """A row of dots has so many and more: an ellipsis has three or four."""
 NARROW_COLUMN = 0.25
 """A dot is no wider and no higher than so many heights of its line."""
-_DOT_INK = 0.5
+_LEADER_INK = 0.5
 """It is darker than the ground by such a share of what is darkest on the line, ..."""
 _CONTRAST = 60
 """... which is so much darker."""
@@ -221,7 +221,7 @@ def narrow_columns(
     least = int(darkest.min())
     if ground - least < _CONTRAST:
         return None
-    level = ground - _DOT_INK * (ground - least)
+    level = ground - _LEADER_INK * (ground - least)
     has_ink = np.zeros(len(darkest) + 2, np.bool_)
     has_ink[1:-1] = darkest < level
     edges = np.flatnonzero(has_ink[1:] != has_ink[:-1])
@@ -657,7 +657,7 @@ def as_rules(gray: Gray) -> Gray:
 
 
 def dotted(gray: Gray) -> list[Area]:
-    """Where columns of dots are."""
+    """Where columns of dots are in a picture, shape (H, W), dark on light; in its pixels."""
     if min(gray.shape) < _DOT_BAND:
         return []
     level = int(median_gray(gray[::4, ::4])) - _DOT_CONTRAST
