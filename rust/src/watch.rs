@@ -388,6 +388,7 @@ impl Shared {
         let before = pending.paths.len() + pending.rescans.len();
         match event {
             Ok(event) if event.need_rescan() => pending.rescan(Vec::new()),
+            Ok(event) if is_own_move(&event) && !event.paths.iter().any(|path| path == root) => {}
             Ok(event) => {
                 let Some(seen) = meaning(event.kind) else {
                     return;
@@ -483,6 +484,14 @@ fn merged(before: Seen, seen: Seen) -> Seen {
         // What was made and moved here may be written to again: it is the last that counts.
         _ => seen,
     }
+}
+
+/// Whether a watched folder itself says that it moved: inotify's `IN_MOVE_SELF`, the only notice of a move without a
+/// cookie. The folder that held it says so first; only a root has none that is watched.
+fn is_own_move(event: &notify::Event) -> bool {
+    cfg!(target_os = "linux")
+        && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::From))
+        && event.tracker().is_none()
 }
 
 /// None for what does not change a file.

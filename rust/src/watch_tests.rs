@@ -114,3 +114,24 @@ fn folders_are_reduced_to_the_one_that_holds_them() {
     let apart = (0..100).map(|number| format!("{number}/x").into_bytes());
     assert_eq!(reduced(apart.collect()), [b""]);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_move_is_told_once_by_the_folder_that_held_it() {
+    let shared = Shared::default();
+    lock(&shared.state).trees.insert(1, Pending::default());
+    let root = Path::new("/root");
+    let moved = EventKind::Modify(ModifyKind::Name(RenameMode::From));
+    let taken = |event: notify::Event| {
+        shared.see(1, root, &rules(), Ok(event));
+        let taken = shared.take(Duration::ZERO).unwrap_or_default();
+        let paths = taken.into_iter().flat_map(|(_, pending)| pending.paths);
+        paths.map(|(path, _)| path).collect::<Vec<_>>()
+    };
+    let by_parent = notify::Event::new(moved).set_tracker(7);
+    assert_eq!(taken(by_parent.add_path(root.join("in"))), [b"in"]);
+    let by_itself = notify::Event::new(moved);
+    assert!(taken(by_itself.clone().add_path(root.join("in"))).is_empty());
+    // Nobody else tells of a root.
+    assert_eq!(taken(by_itself.add_path(root.to_owned())), [b""]);
+}
