@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -50,9 +49,6 @@ _TRACED_LOOK_S = 1.0
 
 _GLANCE_S = 0.02
 """How often to see whether anybody has written."""
-
-_CANCELLED = object()
-
 
 PATIENCE_S = 0.25
 """How long others wait for a job that is slower than its like."""
@@ -235,9 +231,9 @@ class Engine(Generic[J]):
         self._lane_seconds = lane_seconds
         self._lane_batches: Counter[str] = Counter()
         self._progress = progress
-        self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
-        self._in_flight: dict[int, Planned[J]] = {}
-        self._futures: dict[int, Future[Any]] = {}
+        self._done: queue.SimpleQueue[Future[Any] | None] = queue.SimpleQueue()
+        self._in_flight: dict[Future[Any], tuple[Planned[J], list[int]]] = {}
+        """Each with how many of its batch are left."""
         self._returned: list[J] = []
         self._slow: list[tuple[J, SetAside]] = []
         self._batches = 0
@@ -256,7 +252,7 @@ class Engine(Generic[J]):
     @property
     def running(self) -> Mapping[str, int]:
         """How many jobs of each lane are in flight."""
-        return Counter(planned.lane for planned in list(self._in_flight.values()))
+        return Counter(planned.lane for planned, _ in list(self._in_flight.values()))
 
     @property
     def working(self) -> Mapping[str, int]:
@@ -296,10 +292,10 @@ class Engine(Generic[J]):
                 self._progress()
 
     def _stop_some(self) -> None:
-        in_flight = {id(planned.job): key for key, planned in self._in_flight.items()}
-        stopped = self._source.stopped([planned.job for planned in self._in_flight.values()]) if in_flight else ()
+        futures = {id(planned.job): future for future, (planned, _) in self._in_flight.items()}
+        stopped = self._source.stopped([planned.job for planned, _ in self._in_flight.values()]) if futures else ()
         if stopped:
-            self._pool.cancel([self._futures[in_flight[id(job)]] for job in stopped])
+            self._pool.cancel([futures[id(job)] for job in stopped])
 
     def _top_up(self) -> None:
         """Claim on-demand jobs in any case, and others as far as the workers have room for."""
@@ -367,22 +363,9 @@ class Engine(Generic[J]):
         items = [(item.task, _with_patience(item)) for item in members]
         futures = self._pool.submit_batch(first.lane, items, alone=first.alone, turn=turn)
         for planned, future in zip(members, futures, strict=True):
-            self._in_flight[id(planned)] = planned
-            self._futures[id(planned)] = future
-            future.add_done_callback(partial(self._finished, planned, left))
-
-    def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
-        """Called in the pool's thread: passes the result to the engine's thread."""
-        if future.cancelled():
-            self._done.put((planned, _CANCELLED, left))
-            return
-        error = future.exception()
-        if isinstance(error, SetAside):
-            self._done.put((planned, error, left))
-            return
-        if error is not None and not isinstance(error, ItemError):
-            error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
-        self._done.put((planned, error if error is not None else future.result(), left))
+            self._in_flight[future] = planned, left
+            # In the pool's thread; all else is done in this one.
+            future.add_done_callback(self._done.put)
 
     def _collect(self, *, refill: bool = True) -> None:
         """Wait a moment for the first result, then take all there are, and keep the pool busy meanwhile."""
@@ -394,9 +377,8 @@ class Engine(Generic[J]):
                 return
             if finished is None:
                 return
-            planned, result, left = finished
-            del self._in_flight[id(planned)], self._futures[id(planned)]
-            self._keep(planned, result)
+            planned, left = self._in_flight.pop(finished)
+            self._keep(planned, finished)
             left[0] -= 1
             if left[0] == 0:
                 self._batches -= 1
@@ -407,16 +389,19 @@ class Engine(Generic[J]):
             if refill and self._in_flight and self._batches < self._pool.size:
                 self._top_up()
 
-    def _keep(self, planned: Planned[J], result: Any) -> None:
-        if result is _CANCELLED:
+    def _keep(self, planned: Planned[J], done: Future[Any]) -> None:
+        if done.cancelled():
             self._returned.append(planned.job)
             return
-        if isinstance(result, SetAside):
-            self._slow.append((planned.job, result))
+        error = done.exception()
+        if isinstance(error, SetAside):
+            self._slow.append((planned.job, error))
             return
+        if error is not None and not isinstance(error, ItemError):
+            error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
         if not self._buffer:
             self._buffered_at = time.monotonic()
-        self._buffer.append((planned, result))
+        self._buffer.append((planned, done.result() if error is None else error))
         self._awaited = self._awaited or planned.priority < ON_DEMAND_BEFORE
 
     def _flush(self, *, force: bool = False) -> None:
@@ -437,7 +422,7 @@ class Engine(Generic[J]):
         self.notices.update(held)
         if ALL in held:
             # What is in flight would only meet the same fault.
-            self._pool.cancel(tuple(self._futures.values()))
+            self._pool.cancel(tuple(self._in_flight))
         if self._progress is not None:
             self._progress()
 
@@ -478,7 +463,7 @@ class Engine(Generic[J]):
             unrecorded = []
         finally:
             # Whatever ends this run: no job stays with it.
-            back = [*unrecorded, *(planned.job for planned in self._in_flight.values())]
+            back = [*unrecorded, *(planned.job for planned, _ in self._in_flight.values())]
             self._in_flight.clear()
             if back:
                 self._source.release(back, self._clock())
