@@ -150,7 +150,6 @@ class Indexer:
         changed. ``accept_removals``: they are gone.
         """
         report = IndexReport()
-        self._read_facts_again()
         for location, prefix, policy in targets:
             self._index(root, location, policy, report, prefix=prefix, accept_removals=accept_removals)
         report.queued += self._queue_expired()
@@ -209,12 +208,6 @@ class Indexer:
         report.problems.extend(_absolute(location, problem) for problem in found.problems)
         _log(location, found, changes)
 
-    def _read_facts_again(self) -> None:
-        with self._database.read() as connection:
-            are_old = catalog_locations.read_facts_version(connection) < _core.FACTS_VERSION
-        if are_old:
-            read_again(self._database)
-
     def _discover(self, root: Path, location: Location, prefix: bytes, parts: Sequence[bytes] | None) -> Discovered:
         found = discover(
             location.path,
@@ -233,13 +226,19 @@ class Indexer:
 
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
+        old_facts = False
         with self._database.read() as connection:
             known: Iterable[tuple[bytes, Known]]
             if found.parts is None:
+                old_facts = catalog_locations.read_facts_version(connection) < _core.FACTS_VERSION
                 known = catalog_locations.known_entries(connection, location.id, found.prefix)
             else:
                 known = catalog_locations.known_parts(connection, location.id, found.parts)
-            return compare(found, known, same_disk=same_disk, trust_ctime=trust_ctime)
+            changes = compare(found, known, same_disk=same_disk, trust_ctime=trust_ctime)
+        if old_facts:
+            # Before anything new is recorded: which files are one item goes by what they say of themselves.
+            read_again(self._database)
+        return changes
 
     def _why_offline(self, location: Location, found: Discovered, changes: Changes, identity: str | None) -> str | None:
         """Judged by the whole Location, also where only a folder in it is indexed."""
