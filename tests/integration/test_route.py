@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 24, 87),
+        ("photograph", 24, 85),
         ("search", 8, 42),
         pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
