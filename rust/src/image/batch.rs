@@ -144,6 +144,7 @@ mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(60);
+    const NO_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/no/such/file");
 
     fn batch(threads: usize) -> Batch {
         Batch::start(threads, Vec::new(), Limits::with_max_pixels(1)).expect("threads")
@@ -153,7 +154,7 @@ mod tests {
     fn every_file_comes_back_once() {
         let batch = batch(3);
         for number in 0..20 {
-            batch.give(number, PathBuf::from("/nonexistent"));
+            batch.give(number, PathBuf::from(NO_FILE));
         }
         let mut back: Vec<u64> = (0..20)
             .map(|_| match batch.wait(PATIENCE) {
@@ -172,7 +173,7 @@ mod tests {
     fn dropping_ends_the_threads_with_work_left() {
         let batch = batch(2);
         for number in 0..100 {
-            batch.give(number, PathBuf::from("/nonexistent"));
+            batch.give(number, PathBuf::from(NO_FILE));
         }
         let cancel = Arc::downgrade(&batch.cancel);
         drop(batch);
