@@ -340,6 +340,40 @@ def test_the_whisper_model_is_missing(machine: Machine, sources: Path) -> None:
     machine.mended()
 
 
+@pytest.mark.parametrize("damage", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_damaged_whisper_model_is_no_fault_of_the_files(machine: Machine, sources: Path, damage: str) -> None:
+    files = copied(sources, machine.root / "files", ("speech.wav",))
+    model = machine.root / "models" / "whisper-base"
+    shutil.copytree(whisper.found("base").path, model, copy_function=os.link)
+    whole = (model / damage).read_bytes()
+    (model / damage).unlink()
+    (model / damage).write_bytes(whole[: len(whole) // 2])
+    machine.run("index", files)
+    assert machine.pending() == {("speech.wav", "transcript"), ("speech.wav", "embeddings")}
+    notice = machine.held()["transcript"]
+    assert f"the Whisper model 'base' in {model} cannot be loaded (" in notice
+    assert notice.endswith("put its files there anew")
+    (model / damage).write_bytes(whole)
+    machine.worked()
+
+
+def test_a_damaged_embedding_model_is_no_fault_of_the_files(machine: Machine, sources: Path) -> None:
+    files = copied(sources, machine.root / "files", ("note.txt",))
+    machine.env["PILLION_CACHE"] = str(machine.root / "cache")
+    machine.run("index", files)
+    model = next((machine.root / "cache" / "models").glob("all-MiniLM*"))
+    size = (model / "vocabulary.json").stat().st_size
+    (model / "vocabulary.json").write_bytes(bytes(size))
+    (files / "another.txt").write_text("Ropes and anchors are written about here.")
+    machine.run("index", files)
+    assert machine.pending() == {("another.txt", "embeddings")}
+    notice = machine.held()["embeddings"]
+    assert f"in {model} cannot be loaded (" in notice
+    assert notice.endswith("remove this folder, and run again")
+    shutil.rmtree(model)
+    machine.mended()
+
+
 def test_a_cache_of_models_that_cannot_be_written_is_no_fault_of_the_files(machine: Machine, sources: Path) -> None:
     files = copied(sources, machine.root / "files", ("note.txt",))
     (machine.root / "no folder").write_bytes(b"")

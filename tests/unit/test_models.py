@@ -194,6 +194,30 @@ def write_traineddata(folder: Path, *languages: str) -> Path:
     return folder
 
 
+def test_what_cannot_be_loaded_is_said_of_the_model(tmp_path: Path) -> None:
+    """A file of the user would be charged with a crash, and so would all others."""
+
+    def told(folder: Path, error: Exception) -> str:
+        with pytest.raises(ItemError) as caught, finding.loading("the model", folder):
+            raise error
+        assert caught.value.error_class is ErrorClass.MISSING_TOOL
+        return caught.value.message
+
+    elsewhere = f"the model in {tmp_path} cannot be loaded (RuntimeError: half of it): put its files there anew"
+    assert told(tmp_path, RuntimeError("half of it\nand more")) == elsewhere
+    ours = told(cache.cache_folder() / "models" / "mini", UnicodeDecodeError("utf-8", b"x", 0, 1, "no text"))
+    assert ours.endswith("remove this folder, and run again")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("std::bad_alloc"), ItemError(ErrorClass.OOM, "too much memory")]
+)
+def test_what_is_no_fault_of_its_files_is_not_said_of_a_model(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, finding.loading("the model", tmp_path):
+        raise error
+    assert caught.value is error
+
+
 def test_tesseract_data_from_one_folder(tmp_path: Path) -> None:
     folder = write_traineddata(tmp_path / "data", "xaa", "xbb")
     assert ocr_models.language_folder(["xbb", "xaa"], str(folder)) == folder

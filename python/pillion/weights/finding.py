@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pillion.errors import ItemError
 from pillion.weights.cache import cache_folder, filled_folder, is_whole, sha256_of
 from pillion.weights.hub import downloaded
-from pillion.weights.known import KnownModel, ModelFolder, missing
+from pillion.weights.known import KnownModel, ModelFolder, brief, missing
 
 Join = Callable[[KnownModel, Sequence[Path], Path], None]
 """Joins the weights of several packages in a folder."""
@@ -130,3 +131,25 @@ def check(known: KnownModel, weights: Path) -> None:
         raise missing(f"{known.title} cannot be read ({error.strerror}): {remedy}") from error
     if found != known.sha256:
         raise missing(f"{known.title} is damaged (its hash is not the known one): {remedy}")
+
+
+_NO_MEMORY = ("bad_alloc", "out of memory", "allocate")
+"""How engines say that memory is lacking, which is no fault of the model's files."""
+
+
+@contextmanager
+def loading(title: str, folder: Path) -> Iterator[None]:
+    """What an engine says of a model that it loads here from files is said of these, with what to do.
+
+    Raises ItemError (missing_tool), since no item is at fault; what is said of lacking memory is raised as it is.
+    """
+    try:
+        yield
+    except (ItemError, MemoryError):
+        raise
+    except Exception as error:
+        if any(words in str(error) for words in _NO_MEMORY):
+            raise
+        ours = folder.is_relative_to(cache_folder())
+        remedy = "remove this folder, and run again" if ours else "put its files there anew"
+        raise missing(f"{title} in {folder} cannot be loaded ({brief(error)}): {remedy}") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pillion.errors import ItemError
 from pillion.weights.cache import sha256_of
-from pillion.weights.known import KnownModel, ModelFolder, missing
+from pillion.weights.known import KnownModel, ModelFolder, brief, missing
 from pillion.weights.outside import must_not_ask
 
 _HUB_PROBE_SECONDS = 5.0
@@ -23,9 +23,6 @@ def offline() -> bool:
     no = ("", "0", "false", "no", "off")
     return any(os.environ.get(name, "").lower() not in no for name in ("PILLION_OFFLINE", "HF_HUB_OFFLINE"))
 
-
-_SAID = 160
-"""Characters of what the hub's client says."""
 
 _unreachable: dict[str, tuple[float, str]] = {}
 """Hub name -> the time of the last failed attempt, and its error message."""
@@ -54,20 +51,13 @@ def downloaded(known: KnownModel) -> ModelFolder:
             )
         )
     except Exception as error:  # the client's own errors, those of its HTTP library, and OSError
-        said = f"the hub could not be reached ({_brief(error)})"
+        said = f"the hub could not be reached ({brief(error)})"
         _unreachable[known.hub] = time.monotonic(), said
         raise _nowhere(known, said) from error
     if not (folder / known.weights).is_file():
         raise _nowhere(known, "the hub does not have it")
     _check_pinned(known, folder)
     return ModelFolder(folder, sha256_of(folder / known.weights))
-
-
-def _brief(error: Exception) -> str:
-    """The kind of an error and the first line of what it says: "ImportError" alone tells nobody what is missing."""
-    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    said = first if len(first) <= _SAID else f"{first[:_SAID]}..."
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _check_pinned(known: KnownModel, folder: Path) -> None:

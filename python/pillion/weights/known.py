@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pillion.errors import ErrorClass, ItemError
 
+_SAID = 160
+"""Characters of what somebody else's program says."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownModel:
@@ -43,3 +46,10 @@ class ModelFolder:
 def missing(message: str) -> ItemError:
     """The error for a missing model or file, with a message that says how to get it."""
     return ItemError(ErrorClass.MISSING_TOOL, message)
+
+
+def brief(error: Exception) -> str:
+    """The kind of an error and the first line of what it says: "ImportError" alone tells nobody what is missing."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    said = first if len(first) <= _SAID else f"{first[:_SAID]}..."
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -19,7 +19,6 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     from pillion.kinds.embedding import minilm
     from pillion.kinds.embedding.generator import compute
 
-    storage = minilm.storage_of(compute(settings))
     needed = sentences(importable(*extras.EXTRAS["embeddings"]))
-    model = () if needed else sentences(slow(partial(minilm.converted, storage)))
+    model = () if needed else sentences(slow(partial(minilm.load, compute(settings))))
     return Lacking(any_file=(*needed, *model))

@@ -23,6 +23,7 @@ from pillion import _core, extras, machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.embedding import models
 from pillion.weights.cache import filled_folder
+from pillion.weights.finding import loading
 from pillion.weights.outside import made_outside
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE, threads: int 
     return vectors
 
 
+def load(compute: str = DEFAULT_COMPUTE) -> None:
+    """Load all that embedding takes. Raises what :func:`embed` does."""
+    embed(["short", "longer " * SHORT_TOKENS], compute=compute)
+
+
 def _pooled(encoder: ctranslate2.Encoder, ids: list[list[int]]) -> NDArray[np.float32]:
     """Mean of each text's token vectors, unit length; shape (len(ids), 384). All texts have the same length."""
     output = encoder.forward_batch(ids, token_type_ids=[[0] * len(row) for row in ids])
@@ -126,7 +132,9 @@ def _tokenizer() -> tokenizers.Tokenizer:
     _check_installed()
     import tokenizers
 
-    tokenizer = tokenizers.Tokenizer.from_file(str(models.found().path / models.MODEL.tokenizer))
+    folder = models.found().path
+    with loading(models.MODEL.title, folder):
+        tokenizer = tokenizers.Tokenizer.from_file(str(folder / models.MODEL.tokenizer))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -138,7 +146,8 @@ def _loaded(arithmetic: str, threads: int) -> ctranslate2.Encoder:
     import ctranslate2
 
     folder = converted(storage_of(arithmetic))
-    return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads)
+    with loading(models.MODEL.title, folder):
+        return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads)
 
 
 def _check_installed() -> None:

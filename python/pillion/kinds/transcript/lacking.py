@@ -17,9 +17,9 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     if packages:
         return Lacking(any_file=(packages,))
     # They need what was looked for.
-    from pillion.kinds.transcript import models, whisper
+    from pillion.kinds.transcript import whisper
     from pillion.readers import media
 
     found = films.lacking_of(whisper.missing, media.missing, importable("ctranslate2", "faster_whisper"))
-    model = sentences(slow(partial(models.found, settings.get("model") or "base")))
+    model = sentences(slow(partial(whisper.loaded, settings.get("model") or "base")))
     return Lacking(any_file=(*found.any_file, *model), some=found.some)

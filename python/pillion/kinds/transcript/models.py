@@ -74,6 +74,11 @@ def identity(model: str) -> str:
     return identity_of(known)
 
 
+def title(model: str) -> str:
+    """What messages call a model that is given by size or path."""
+    return "the Whisper model" if _is_path(model) else MODELS[model].title
+
+
 def _known(model: str) -> KnownModel | None:
     """The model of that name; None for a path. Raises ItemError (missing_tool) for anything else."""
     if _is_path(model):

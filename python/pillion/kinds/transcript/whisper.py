@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pillion import extras, machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.transcript import models
+from pillion.weights.finding import loading
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
@@ -250,10 +251,15 @@ def loaded(model: str) -> WhisperModel:
 
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     cuda = ctranslate2.get_cuda_device_count() > 0
-    return WhisperModel(
-        str(folder.path),
-        device="cuda" if cuda else "cpu",
-        compute_type="float16" if cuda else "int8",
-        cpu_threads=machine.threads_available(),
-        local_files_only=True,
-    )
+    with loading(models.title(model), folder.path):
+        # Without a tokenizer faster-whisper would ask the hub for one, though it was told not to.
+        for name in ("config.json", "tokenizer.json"):
+            if not (folder.path / name).is_file():
+                raise FileNotFoundError(f"it has no {name}")
+        return WhisperModel(
+            str(folder.path),
+            device="cuda" if cuda else "cpu",
+            compute_type="float16" if cuda else "int8",
+            cpu_threads=machine.threads_available(),
+            local_files_only=True,
+        )
