@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
 import time
@@ -147,6 +148,16 @@ def test_metrics_are_what_prometheus_reads(home: Path) -> None:
         assert before <= begun <= time.time()
         described = {each.split()[2] for each in text.splitlines() if each.startswith("# TYPE")}
         assert {re.split(r"[{ ]", each)[0] for each in values} <= described
+
+
+def test_the_server_alone_is_ended_by_a_terminal(home: Path) -> None:
+    """Its workers would end first, and it would say that it begins them again."""
+    with serving(home / "library") as served:
+        worker = served.get("health")["workers"]["pid"]
+        assert os.getpgid(worker) != os.getpgid(served.process.pid)
+        assert served.stop() == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
 
 
 def test_it_ends_at_once_with_open_streams_and_clients_that_hang(home: Path) -> None:

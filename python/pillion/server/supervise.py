@@ -72,6 +72,8 @@ class Companion:
             *(sys.executable, "-c", _CODE, str(os.getpid()), *self._arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
+            # A terminal's Ctrl-C goes to all that it began: this process would end before the server ends it.
+            start_new_session=True,
         )
         self._begun = time.monotonic()
 
