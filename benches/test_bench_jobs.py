@@ -30,10 +30,10 @@ from pillion.catalog.database import Database
 from pillion.catalog.locations import EntryRow
 from pillion.catalog.rebuilding import register_device
 from pillion.cli.app import tune_collector
-from pillion.index.wants import wanted
 from pillion.job import JobState
 from pillion.kinds.execute import Execution, Staged
 from pillion.kinds.ocr.kind import OCR
+from pillion.kinds.registry import wanted
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.library.sidecars import Ready
 from pillion.manifest import ManifestEntry

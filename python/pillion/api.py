@@ -414,7 +414,7 @@ class SandboxReport:
 
 def sandbox_report() -> SandboxReport:
     """Start a confined worker that tries to get out, and say what held."""
-    from pillion.kinds.registry import programs
+    from pillion.kinds.execute import programs
     from pillion.pool import sandbox, trial
 
     there, started = sandbox.support(), programs()

@@ -23,7 +23,7 @@ import msgspec
 from pillion import api, machine, scratch
 from pillion.errors import ErrorClass, ItemError, UsageError, reason
 from pillion.kinds import registry
-from pillion.kinds.execute import allowance, failure_by
+from pillion.kinds.execute import allowance, failure_by, for_jobs, obtaining
 from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.spec import MIB
 from pillion.kinds.text.kind import TEXT
@@ -383,21 +383,14 @@ class Isolated:
                 recycle_bytes=MEMORY_LIMIT // 2,
                 policy=self._policy(),
                 fetch=_fetch,
-                obtaining=registry.obtaining,
+                obtaining=obtaining,
             )
         elif not is_known:
             self._pool.confine(self._policy())
         return self._pool
 
     def _policy(self) -> Policy:
-        reads = {*self._reads, *map(os.fsencode, registry.models())}
-        return Policy(
-            mode=self._mode,
-            reads=tuple(sorted(reads)),
-            writes=registry.written_elsewhere(),
-            home=os.fsencode(self._folder),
-            programs=registry.programs(),
-        )
+        return for_jobs(Policy(mode=self._mode, reads=tuple(self._reads), home=os.fsencode(self._folder)))
 
 
 def _real(path: PathLike) -> bytes:

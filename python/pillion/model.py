@@ -191,7 +191,7 @@ ENDINGS: Mapping[str, SidecarFormat] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedSidecar:
-    """One sidecar that a file should have. :func:`pillion.index.wants.wanted` makes it.
+    """One sidecar that a file should have. :func:`pillion.kinds.registry.wanted` makes it.
 
     ``canonical`` is its recipe as the catalog keeps it, ``digest`` what a row holds of it: recipes are equal exactly
     when their digests are. ``settings``: the kind's own, for the generator (JSON values). ``awaits``: the kind of the

@@ -15,11 +15,10 @@ import msgpack
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.index.wants import canonical
 from pillion.kinds import registry
 from pillion.kinds.generator import Generator
 from pillion.kinds.ocr.result import OCR_SCHEMA_VERSION
-from pillion.kinds.registry import find
+from pillion.kinds.registry import canonical, find
 from pillion.model import Empty, Generated, GenerationRequest, Produced, SidecarFormat, SidecarKind
 from tests.support import speech, towers
 

@@ -17,8 +17,8 @@ from PIL import Image, Jpeg2KImagePlugin, features
 import pillion
 from pillion import _core, machine
 from pillion.errors import ItemError
-from pillion.index.wants import canonical
 from pillion.kinds.ocr.generator import OcrGenerator
+from pillion.kinds.registry import canonical
 from pillion.kinds.thumbnail.generator import ImageThumbGenerator
 from pillion.readers.images import decode as pictures
 from pillion.readers.images import heif, libheif, libraw, pillow

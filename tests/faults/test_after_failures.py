@@ -21,7 +21,7 @@ from pillion import job as states
 from pillion.cli.app import program
 from pillion.errors import ErrorClass
 from pillion.job import JobState
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.queue import engine, work

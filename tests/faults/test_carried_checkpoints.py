@@ -17,7 +17,7 @@ import pytest
 from pillion import Library
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds import checkpoint
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.kinds.transcript import transcribe
 from pillion.queue import work
 from pillion.remote.protocol import PROTOCOL

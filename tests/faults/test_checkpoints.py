@@ -16,7 +16,7 @@ import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds import checkpoint as _checkpoint
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.kinds.transcript import transcribe
 from pillion.library import Library
 from pillion.queue import work

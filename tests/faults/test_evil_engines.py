@@ -13,7 +13,7 @@ from pathlib import Path
 import pysqlite3
 import pytest
 
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.pool.pool import WorkerPool

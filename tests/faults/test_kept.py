@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pillion import job as states
 from pillion.cli.app import program
 from pillion.job import Again, RetryPolicy
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.library import Library
 from pillion.library.sidecars import Ready
 from pillion.model import SidecarStatus

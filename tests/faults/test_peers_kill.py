@@ -12,7 +12,7 @@ import pytest
 from pillion import Library, hash_file
 from pillion.catalog.peers import Offer
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.peers import pulling
 from pillion.peers.web import WebPeer
 from tests.support import devices

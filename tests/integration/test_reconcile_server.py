@@ -9,7 +9,7 @@ import pytest
 
 from pillion import Library, LibraryError
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from pillion.model import SidecarStatus
 from tests.support import photos, postgres
 from tests.support.program import run, run_json

@@ -28,11 +28,11 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 24, 85),
+        ("photograph", 23, 85),
         ("search", 8, 42),
         pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
-        ("request", 14, 36),
+        ("request", 13, 36),
     ],
 )
 def test_a_job_passes_through_few_files(tool: ModuleType, story: str, files: int, moves: int) -> None:

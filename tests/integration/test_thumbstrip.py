@@ -276,6 +276,6 @@ def test_a_library_makes_and_exports_them_and_makes_them_again(tmp_path: Path) -
 
 
 def test_only_a_server_wants_it() -> None:
-    from pillion.index.wants import built_in_policies
+    from pillion.kinds.registry import built_in_policies
 
     assert [name for name, policy in built_in_policies().items() if "thumbstrip" in policy.kinds] == ["server"]

@@ -12,8 +12,8 @@ import pysqlite3
 import pytest
 
 from pillion import _core
+from pillion.kinds.execute import obtaining
 from pillion.kinds.ocr import tesseract
-from pillion.kinds.registry import obtaining
 from pillion.library import Library
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pillion.kinds.registry import WRITES
+from pillion.kinds.execute import WRITES
 from tests.support.preload import build
 
 

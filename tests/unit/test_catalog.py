@@ -33,8 +33,8 @@ from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
-from pillion.index.wants import wanted
 from pillion.job import JobState, Urgency, job_done, job_failed_once, job_held_back
+from pillion.kinds.registry import wanted
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
 OCR = wanted("ocr", "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})

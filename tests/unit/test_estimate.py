@@ -9,8 +9,8 @@ import pytest
 from pillion.catalog import outcomes as history
 from pillion.catalog.database import Database
 from pillion.catalog.outcomes import FADE_ABOVE, Measured, add_measured, list_measured
-from pillion.index.wants import canonical, digest_of
 from pillion.kinds import registry
+from pillion.kinds.registry import canonical, digest_of
 from pillion.library.recipe_changes import Change, changes
 from pillion.model import MediaClass, Recipe
 from pillion.queue.estimate import Estimates

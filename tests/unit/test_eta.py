@@ -17,8 +17,8 @@ from pillion.catalog.locations import EntryRow
 from pillion.catalog.outcomes import Measured, add_measured
 from pillion.catalog.queue import claim
 from pillion.events import Progress
-from pillion.index.wants import wanted
 from pillion.kinds import registry
+from pillion.kinds.registry import wanted
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
 from pillion.queue import estimate
 from pillion.queue.estimate import Estimates, Eta, KindEta

@@ -14,7 +14,7 @@ from pillion.catalog.locations import AGAIN, REMOVED, KnownEntry
 from pillion.index.changes import Discovered, Matched, Picked, Problem, compare, shared_stems, stem_of
 from pillion.index.indexer import CHUNK_BYTES, CHUNK_FILES, aggregate, chunked
 from pillion.index.links import FoundFile
-from pillion.index.wants import named_policy, restrict, wanted_on_demand, wanted_sidecars
+from pillion.kinds.registry import named_policy, restrict, wanted_on_demand, wanted_sidecars
 
 names = st.binary(min_size=1, max_size=3).filter(lambda name: b"/" not in name and b"\0" not in name)
 paths = st.lists(names, min_size=1, max_size=4).map(b"/".join)

@@ -14,11 +14,11 @@ import tokenizers
 from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.index.wants import named_policy, override, wanted_sidecars
 from pillion.kinds.picture import models, towers
 from pillion.kinds.picture.given import given
 from pillion.kinds.picture.kind import KIND, PICTURE_EMBEDDINGS, PICTURE_MODEL
 from pillion.kinds.picture.preprocessing import Preprocessing
+from pillion.kinds.registry import named_policy, override, wanted_sidecars
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.weights import hub
 from tests.support.towers import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pillion.errors import UsageError
-from pillion.index.wants import (
+from pillion.kinds.embedding.kind import EMBEDDING_MODEL
+from pillion.kinds.registry import (
     built_in_policies,
     named_policy,
     override,
@@ -14,7 +15,6 @@ from pillion.index.wants import (
     wanted_on_demand,
     wanted_sidecars,
 )
-from pillion.kinds.embedding.kind import EMBEDDING_MODEL
 from pillion.model import MediaClass, SidecarKind
 from pillion.settings.config import OwnPolicy
 

@@ -30,8 +30,8 @@ from pillion.catalog.sidecars import list_sidecars
 from pillion.catalog.tables import contents, entries, locations, meta
 from pillion.errors import CatalogError, CatalogUnavailableError, LibraryBusyError, UsageError
 from pillion.events import Paused
-from pillion.index.wants import wanted
 from pillion.job import job_done
+from pillion.kinds.registry import wanted
 from pillion.model import Recipe
 from tests.support import postgres
 

@@ -43,8 +43,7 @@ from pillion.cluster.protocol import (
     unpacked,
 )
 from pillion.errors import ErrorClass, ItemError, SandboxError, reason
-from pillion.kinds import registry
-from pillion.kinds.execute import Execution, ExecutionTask
+from pillion.kinds.execute import Execution, ExecutionTask, for_jobs
 from pillion.machine import host_name, this_owner
 from pillion.model import NEVER_SAMPLED
 from pillion.pool.child import Codec, WireError
@@ -395,15 +394,14 @@ class Machine:
 
     def _policy(self, order: Order, store: LocalStore, owner: str) -> Policy:
         beside = [*(here for _, here in _roots(order)), *order.hands.beside]
-        mine = map(os.fsencode, (self._files, store.staging, *registry.models()))
-        return Policy(
+        mine = map(os.fsencode, (self._files, store.staging))
+        policy = Policy(
             mode=Mode(order.hands.sandbox),
-            reads=tuple(sorted({*mine, *(path for path in beside if os.path.exists(path))})),
-            writes=registry.written_elsewhere(),
+            reads=(*mine, *(path for path in beside if os.path.exists(path))),
             home=os.fsencode(store.staging),
             prefix=f"{owner}.",
-            programs=registry.programs(),
         )
+        return for_jobs(policy)
 
     def _end(self, hands: Hands) -> None:
         with self._lock:

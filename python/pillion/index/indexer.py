@@ -1,7 +1,7 @@
 """The five indexing phases over one Location, connected to the catalog. Queues jobs and never generates anything.
 
 The phases themselves are without SQL: the first two are in :mod:`pillion.index.changes`, the next two are functions
-below, the fifth is :mod:`pillion.index.wants`.
+below, the fifth asks :mod:`pillion.kinds.registry` what files should have.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from pillion.index.changes import (
 )
 from pillion.index.facts import read_again
 from pillion.index.links import FoundFile
-from pillion.index.wants import DeviceGenerationPolicy, signatures, wanted_sidecars
+from pillion.kinds.registry import DeviceGenerationPolicy, signatures, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import NEEDS_PASSWORD, UNKNOWN, SidecarKind
 from pillion.settings.checks import CTIME

@@ -1,14 +1,17 @@
 """Run one job in a child process: check the source, call the generator, write the bytes to staging.
 
 If a generator can work on several contents together, it does so for a whole batch before the batch's first job.
-Every outcome, failures included, is returned as a value; only the parent writes final files and the catalog.
+Every outcome, failures included, is returned as a value; only the parent writes final files and the catalog. What such
+a child may use, its parent asks here, too.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +24,7 @@ import msgspec
 
 from pillion import _core, extras, machine
 from pillion.errors import ErrorClass, ItemError, is_full
-from pillion.failpoints import reach
+from pillion.failpoints import DIRECTORY_VARIABLE, reach
 from pillion.kinds import registry
 from pillion.kinds.generator import BatchGenerator
 from pillion.kinds.spec import MIB, Limits
@@ -41,7 +44,9 @@ from pillion.model import (
 )
 from pillion.panics import is_panic
 from pillion.pool import sandbox
+from pillion.pool.sandbox import Policy
 from pillion.weights import outside
+from pillion.weights.finding import MODEL_VARIABLES, model_folders
 
 Checksum = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 ThumbHash = Annotated[bytes, msgspec.Meta(max_length=25)]
@@ -181,19 +186,6 @@ def execute(task: ExecutionTask) -> Execution:
     except BaseException as error:
         result = failure_by(error)
     return Execution.of(result, time.perf_counter() - start + prepared.seconds)
-
-
-def allowance(limits: Limits, size: int, source: bytes | Path | None = None) -> Allowance:
-    """What may be used for a file of ``size`` bytes; for a large and sparse one, by the bytes of its data."""
-    mib = (size if source is None else machine.stored_bytes(source, size)) / MIB
-    return Allowance(
-        step_s=limits.deadline_s + limits.deadline_s_per_mib * mib,
-        step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,
-        whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
-        memory_bytes=(limits.memory_mib + limits.memory_mib_per_mib * mib) * MIB,
-        loading_s=limits.loading_s,
-        written_bytes=limits.written_mib * MIB,
-    )
 
 
 def failure_by(error: BaseException) -> Failure:
@@ -342,3 +334,76 @@ def _stage(staging: bytes, produced: Produced) -> Staged:
         thumbhash=produced.thumbhash,
         likeness=produced.likeness,
     )
+
+
+# what workers that run jobs may use (pool/sandbox.py) -----------------------------------------------------------------
+
+
+def allowance(limits: Limits, size: int, source: bytes | Path | None = None) -> Allowance:
+    """What may be used for a file of ``size`` bytes; for a large and sparse one, by the bytes of its data."""
+    mib = (size if source is None else machine.stored_bytes(source, size)) / MIB
+    return Allowance(
+        step_s=limits.deadline_s + limits.deadline_s_per_mib * mib,
+        step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,
+        whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
+        memory_bytes=(limits.memory_mib + limits.memory_mib_per_mib * mib) * MIB,
+        loading_s=limits.loading_s,
+        written_bytes=limits.written_mib * MIB,
+    )
+
+
+def for_jobs(policy: Policy) -> Policy:
+    """A policy with what workers that run jobs may use besides: the models, the programs of the kinds, what a variable
+    names.
+    """
+    reads = {*policy.reads, *map(os.fsencode, _models())}
+    return replace(policy, reads=tuple(sorted(reads)), writes=written_elsewhere(), programs=programs())
+
+
+def _models() -> list[Path]:
+    """The folders of all models, and where links in them lead."""
+    folders = model_folders(*map(os.environ.get, MODEL_VARIABLES))
+    return [*folders, *(target for folder in folders for target in _link_targets(folder, depth=3))]
+
+
+def _link_targets(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        items = list(os.scandir(folder)) if depth else []
+    except OSError:
+        return
+    for item in items:
+        if item.is_symlink():
+            yield Path(os.path.realpath(item.path))
+        elif item.is_dir():
+            yield from _link_targets(Path(item.path), depth - 1)
+
+
+@functools.cache
+def programs() -> tuple[bytes, ...]:
+    """The programs that the kinds start on this machine."""
+    named = (registry.loaded(spec.programs)() for spec in registry.specs().values() if spec.programs is not None)
+    return tuple(os.fsencode(program) for found in named for program in found)
+
+
+WRITES = "PILLION_WORKERS_WRITE"
+"""The variable that names more folders and files that workers may use: of kinds of other packages, and of tests."""
+
+
+def written_elsewhere() -> tuple[bytes, ...]:
+    """The folders and files that it names, absolute, and the one where failpoints leave word (tests)."""
+    named = [*os.environ.get(WRITES, "").split(os.pathsep), os.environ.get(DIRECTORY_VARIABLE, "")]
+    return tuple(os.fsencode(os.path.abspath(path)) for path in named if path)
+
+
+def obtaining(request: bytes) -> Sequence[str] | None:
+    """The command that makes what a worker asks for in the cache of models (weights/outside.py); None: nobody may ask.
+
+    The worker may have been taken over: it names one of the functions that the kinds declare, and gives it text.
+    """
+    try:
+        name, arguments = msgspec.json.decode(request, type=tuple[str, list[str | list[str] | None]])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if name not in {function for spec in registry.specs().values() for function in spec.obtains}:
+        return None
+    return [sys.executable, "-P", "-m", "pillion.weights.outside", name, msgspec.json.encode(arguments).decode()]

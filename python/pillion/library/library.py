@@ -20,9 +20,9 @@ from pillion.catalog.database import Database
 from pillion.catalog.locations import EXTERNAL_ROOT, Location
 from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
-from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
 from pillion.job import ALL
 from pillion.kinds import registry
+from pillion.kinds.registry import DeviceGenerationPolicy, named_policy, override, restrict
 from pillion.library.arguments import ContentId, external_row, location_id
 from pillion.library.opening import (
     CATALOG,
@@ -260,7 +260,7 @@ class Library(Watched):
         return reconcile(root, root / CATALOG, rebuild=rebuild, sidecars=address)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
-        from pillion.index.wants import wanted_on_demand
+        from pillion.kinds.registry import wanted_on_demand
 
         policy = override(named_policy(self.config.policy, self.config.policies), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)

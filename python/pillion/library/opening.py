@@ -18,7 +18,7 @@ from pillion.catalog.opening import open_database
 from pillion.catalog.rebuilding import read_library_id, register_device, this_device, write_library_id
 from pillion.errors import CatalogError, LibraryError, UsageError, reason
 from pillion.failpoints import reach
-from pillion.index.wants import named_policy
+from pillion.kinds.registry import named_policy
 from pillion.machine import data_folder, device_name, device_uuid
 from pillion.model import is_catalog_url
 from pillion.settings.config import TEMPLATE, Config, load_config

@@ -27,9 +27,9 @@ from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scop
 from pillion.catalog.queueing import queue_due, read_signature, record_recipe
 from pillion.catalog.sidecars import ASKED, ask_again
 from pillion.index.changes import compare, discover, excluded_folders, others_of
-from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
+from pillion.kinds.registry import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.library.arguments import ContentId, check_variant, content_id, locate
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar

@@ -13,7 +13,7 @@ from typing import Any, Self
 from pillion import machine, scratch
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
-from pillion.kinds.execute import Likeness, ThumbHash, allowance, failure_by
+from pillion.kinds.execute import Likeness, ThumbHash, allowance, failure_by, written_elsewhere
 from pillion.kinds.spec import MIB
 from pillion.model import Allowance, Failure, SidecarFormat, SidecarMark, error_of, value
 from pillion.pool.pool import WorkerPool
@@ -101,7 +101,7 @@ class Checker:
         policy = Policy(
             mode=mode,
             reads=(os.fsencode(os.path.realpath(folder)),),
-            writes=registry.written_elsewhere(),
+            writes=written_elsewhere(),
             home=os.fsencode(home),
         )
         self._pool = WorkerPool(

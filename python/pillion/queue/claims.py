@@ -17,9 +17,8 @@ import msgspec
 
 from pillion.errors import ErrorClass, FileLacksToolError, ItemError, WorkersNotStartingError, is_full
 from pillion.kinds import registry
-from pillion.kinds.execute import Execution
+from pillion.kinds.execute import Execution, obtaining
 from pillion.kinds.lacking import Lacking, Question, look_quickly
-from pillion.kinds.registry import obtaining
 from pillion.kinds.spec import MIB
 from pillion.model import SidecarKind
 from pillion.pool.pool import WorkerPool

@@ -25,7 +25,7 @@ from pillion.catalog.queue import ClaimedJob
 from pillion.errors import CatalogUnavailableError, ErrorClass, PillionError, WorkersStoppedError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.kinds.registry import obtaining
+from pillion.kinds.execute import for_jobs, obtaining
 from pillion.machine import at_work, interrupts_end, is_gone, this_owner
 from pillion.model import Failure, SidecarKind
 from pillion.pool.pool import WorkerPool
@@ -112,17 +112,9 @@ class Confinement:
         there = sorted(_answering(watched))
         self._watched = tuple(map(_with_end, watched))
         self._granted = tuple(map(_with_end, (*there, *self._apart)))
-        beside = map(
-            os.fsencode, (self._store.readable, self._store.staging, *registry.models(), *named_paths(self.config))
-        )
-        return Policy(
-            mode=mode,
-            reads=tuple(sorted({*there, *self._apart, *beside})),
-            writes=registry.written_elsewhere(),
-            home=staging,
-            prefix=f"{self._owner}.",
-            programs=registry.programs(),
-        )
+        beside = map(os.fsencode, (self._store.readable, self._store.staging, *named_paths(self.config)))
+        reads = (*there, *self._apart, *beside)
+        return for_jobs(Policy(mode=mode, reads=reads, home=staging, prefix=f"{self._owner}."))
 
     def let_read(self, sources: Iterable[bytes]) -> None:
         """Let the workers read these files as well, if their policy does not yet."""

@@ -27,7 +27,7 @@ from pillion.catalog.queue import ClaimedJob, Due
 from pillion.errors import ErrorClass, ItemError, WorkersNotStartingError
 from pillion.job import ALL, FULL_BUDGET
 from pillion.kinds import registry
-from pillion.kinds.execute import Execution, ExecutionTask, allowance
+from pillion.kinds.execute import Execution, ExecutionTask, allowance, for_jobs
 from pillion.machine import at_work, interrupts_end, this_owner
 from pillion.model import NEVER_SAMPLED, PDF_PASSWORDS, Empty, Failure, SidecarKind
 from pillion.pool.pool import SetAside, WorkerPool
@@ -572,17 +572,10 @@ def work(
 
 def _pool(store: LocalStore, owner: str, config: Config, size: int, at_once: Mapping[str, int]) -> WorkerPool:
     """As a library's, but its children read only what was fetched."""
-    reads = [os.fsencode(path) for path in (store.root / "sources", store.staging, *registry.models())]
-    policy = Policy(
-        mode=Mode(config.sandbox),
-        reads=tuple(sorted(reads)),
-        writes=registry.written_elsewhere(),
-        home=os.fsencode(store.staging),
-        prefix=f"{owner}.",
-        programs=registry.programs(),
-    )
+    reads = tuple(map(os.fsencode, (store.root / "sources", store.staging)))
+    policy = Policy(mode=Mode(config.sandbox), reads=reads, home=os.fsencode(store.staging), prefix=f"{owner}.")
     return confined_pool(
-        policy,
+        for_jobs(policy),
         size=size,
         memory_limit=config.memory_limit,
         memory_budget=config.memory_budget,

@@ -17,7 +17,7 @@ import msgspec
 from pillion import scratch
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds import registry
-from pillion.kinds.execute import allowance, failure_by
+from pillion.kinds.execute import allowance, failure_by, written_elsewhere
 from pillion.kinds.spec import MIB
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.model import Failure, error_of, value
@@ -89,7 +89,7 @@ class Seer:
         policy = Policy(
             mode=Mode(sandbox),
             reads=() if reads is None else (os.fsencode(os.path.realpath(reads)),),
-            writes=registry.written_elsewhere(),
+            writes=written_elsewhere(),
             home=os.fsencode(home),
         )
         self._pool = WorkerPool(
