@@ -30,7 +30,7 @@ def tool() -> ModuleType:
     [
         ("photograph", 23, 85),
         ("search", 8, 42),
-        pytest.param("page", 14, 58, marks=pytest.mark.models),
+        pytest.param("page", 13, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 13, 36),
     ],

@@ -5,7 +5,6 @@ It is made gray, dark on light, evenly lit, upright and level.
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
 import statistics
@@ -98,15 +97,9 @@ class LayoutAnalysis:
 # pieces read together -------------------------------------------------------------------------------------------------
 
 _NARROW = 6.0
-"""Pieces of a line narrower than so many of its heights are read beside each other ..."""
-_BETWEEN = 0.4
-"""... so many heights apart, ..."""
+"""Pieces of a line narrower than so many of its heights are read beside each other, ..."""
 _MOST_TOGETHER = 24
-"""... so many at most, where they are level and on the same ground."""
-_EVEN = 0.2
-_SAME_GROUND = 24
-_AROUND = 4
-"""Pixels around a line that the core takes with it."""
+"""... so many at most; see strips.py."""
 
 Word = tuple[str, float, Area]
 """Text, confidence (0 to 100) and box."""
@@ -131,66 +124,6 @@ def short_runs(pieces: Sequence[Piece]) -> Iterator[list[int]]:
             run.append(number)
     if len(run) > 1:
         yield run
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Strip:
-    """Pieces of a line in a picture of their own, beside each other with little between them.
-
-    ``numbers``, ``areas``: of the pieces, and where they are on the page. ``begins``: where they begin in the picture.
-    ``top``: of the page, where the picture begins. ``gap``: between pieces.
-    """
-
-    gray: NDArray[np.uint8]
-    numbers: tuple[int, ...]
-    areas: tuple[Area, ...]
-    begins: tuple[int, ...]
-    top: int
-    gap: int
-
-    @classmethod
-    def of(cls, gray: NDArray[np.uint8], pieces: Sequence[Piece], numbers: Sequence[int]) -> Strip | None:
-        """Of these pieces; None where they are not level, or not on the same ground."""
-        some = [pieces[number] for number in numbers]
-        tops, bottoms = zip(*(piece.rows for piece in some), strict=True)
-        top, bottom = min(tops), max(bottoms)
-        gap = max(2, round(_BETWEEN * (bottom - top)))
-        if max(max(tops) - top, bottom - min(bottoms)) > _EVEN * (bottom - top) or top < _AROUND:
-            return None
-        patches = [
-            gray[top - _AROUND : bottom + _AROUND, max(0, piece.area[0] - 2) : piece.area[2] + 2] for piece in some
-        ]
-        grounds = [int(median_gray(patch)) if patch.size else 0 for patch in patches]
-        if max(grounds) - min(grounds) > _SAME_GROUND:
-            return None
-        between = np.full((len(patches[0]), gap), int(np.median(grounds)), np.uint8)
-        widths = [patch.shape[1] + gap for patch in patches]
-        begins = tuple(itertools.accumulate(widths[:-1], initial=gap))
-        picture = np.concatenate([between, *(part for patch in patches for part in (patch, between))], axis=1)
-        return cls(picture, tuple(numbers), tuple(piece.area for piece in some), begins, top - _AROUND, gap)
-
-    def box(self, top: int) -> tuple[int, ...]:
-        """What is to be read where the picture begins so far from the top of another."""
-        height, width = self.gray.shape
-        rows = top + _AROUND, top + height - _AROUND
-        return self.gap, rows[0], width - self.gap, rows[1], *rows
-
-    def in_pieces(self, words: Sequence[Word], top: int) -> dict[int, list[Word]]:
-        """The words of each piece, on the page; nothing where one has none, or a word is of two.
-
-        ``top``: where the picture began in that which was read.
-        """
-        found: dict[int, list[Word]] = {number: [] for number in self.numbers}
-        for text, confidence, (left, above, right, below) in words:
-            place = bisect.bisect_right(self.begins, (left + right) / 2 + self.gap / 2) - 1
-            begin = self.begins[max(0, place)]
-            area = self.areas[max(0, place)]
-            end = begin + area[2] - area[0] + 4
-            if left < begin - self.gap or right > end + self.gap:
-                return {}
-            x, y = max(0, area[0] - 2) - begin, self.top - top
-            found[self.numbers[max(0, place)]].append((text, confidence, (left + x, above + y, right + x, below + y)))
-        return found if all(found.values()) else {}
 
 
 # columns of ink -------------------------------------------------------------------------------------------------------
@@ -349,6 +282,37 @@ def _positions(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32
     centres = np.clip((np.arange(new, dtype=np.float32) + 0.5) * (old / new) - 0.5, 0, old - 1)
     first = np.floor(centres).astype(np.intp)
     return first, (centres - first).astype(np.float32)
+
+
+# the rim --------------------------------------------------------------------------------------------------------------
+
+RIM_SIDE = 320
+"""Longest side of the picture whose rim is looked at."""
+_RIM = 0.02
+_SCAN = 0.8
+"""Where the rim of a picture is at least so bright, as a share of its bright parts, it is of the paper itself."""
+_BRIGHT = 90.0
+
+
+def dark_rim(pixels: NDArray[np.uint8]) -> tuple[float, float] | None:
+    """How bright most of the outermost pixels of a picture are, and its brighter parts, by the darkest of the colours,
+    0 to 255. None where it is no darker round a sheet of paper, as no scan is; sheet.py looks for one in others.
+
+    ``pixels``: shape (H, W, 3).
+    """
+    if pixels.shape[2] != 3 or min(pixels.shape[:2]) < RIM_SIDE // 4:
+        return None
+    factor = -(-max(pixels.shape[:2]) // RIM_SIDE)
+    bright = darkest_of(pixels[::factor, ::factor])
+    wide = max(1, round(_RIM * min(bright.shape)))
+    outermost = [bright[:wide].ravel(), bright[-wide:].ravel(), bright[:, :wide].ravel(), bright[:, -wide:].ravel()]
+    rim, paper = median_gray(np.concatenate(outermost)[None]), percentile_gray(bright, _BRIGHT)
+    return (rim, paper) if rim < _SCAN * paper else None
+
+
+def darkest_of(pixels: NDArray[np.uint8]) -> Gray:
+    """Of each pixel the darkest of its colours: wood is bright in red, paper in all of them."""
+    return np.minimum(np.minimum(pixels[:, :, 0], pixels[:, :, 1]), pixels[:, :, 2])
 
 
 # shades ---------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from pillion.kinds.ocr.layout import (
     Gray,
     as_rules,
     dark_on_light,
+    dark_rim,
     gray_of,
     print_gray_of,
 )
@@ -310,7 +311,7 @@ def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
 
 def _sheet_of_print(picture: PictureSource, pixels: NDArray[np.uint8], gray: Gray) -> Sheet | None:
     """The sheet in a picture that is to be read by itself. ``pixels``, ``gray``: the picture, smaller."""
-    sheet = sheet_in(picture, pixels)
+    sheet = sheet_in(picture, pixels) if dark_rim(pixels) is not None else None
     if sheet is None:
         return None
     size = float(picture.width), float(picture.height)

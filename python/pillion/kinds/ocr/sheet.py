@@ -4,7 +4,7 @@ A sheet is brighter than what it lies on, and its edges are straight. So the pic
 brightness; the largest bright part whose outline is four straight sides, each of them a step from dark to bright, is
 the sheet. Brightness is that of the darkest of the three colours: wood is bright in red, paper in all of them.
 
-Where no such part is found, nothing is changed. A scan has no darker edge all round, which its outermost pixels tell.
+Where no such part is found, nothing is changed. A scan has no darker edge all round, which its rim tells before.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
-from pillion.kinds.ocr.layout import Boxes, Gray, Mask, as_rules, dark_on_light, gray_of, print_of
+from pillion.kinds.ocr.layout import (
+    RIM_SIDE,
+    Boxes,
+    Gray,
+    Mask,
+    as_rules,
+    dark_on_light,
+    dark_rim,
+    darkest_of,
+    gray_of,
+    print_of,
+)
 from pillion.kinds.ocr.page import FIRST_PIXELS, MAX_PIXELS, MAX_UPSCALE, PictureSource, scale_for
 from pillion.kinds.ocr.result import Block, Box, OcrLine, OcrPage, OcrWord
 
@@ -32,12 +43,8 @@ else:
 
 # corners --------------------------------------------------------------------------------------------------------------
 
-_SIDE = 320
+_SIDE = RIM_SIDE
 """Longest side of the picture in which the outline is looked for; its sides are lines through many of its pixels."""
-_RIM = 0.02
-_SCAN = 0.8
-"""Where the rim of a picture is at least so bright, as a share of its bright parts, it is of the paper itself."""
-_BRIGHT = 0.9
 _LEVELS = (0.5, 0.65, 0.8)
 """Levels tried between the brightness of the rim and that of the paper, beside Otsu's."""
 _LEAST_AREA = 0.12
@@ -59,13 +66,11 @@ def corners_of(pixels: NDArray[np.uint8]) -> Points | None:
 
     ``pixels``: shape (H, W, 3). In its pixels. None where there is no sheet that is darker all round.
     """
-    if pixels.shape[2] != 3 or min(pixels.shape[:2]) < _SIDE // 4:
+    known = dark_rim(pixels)
+    if known is None:
         return None
-    factor = -(-max(pixels.shape[:2]) // _SIDE)
-    rim, paper = _rim_and_paper(_darkest(pixels[::factor, ::factor]))
-    if rim >= _SCAN * paper:
-        return None
-    bright = _reduced(pixels, factor)
+    rim, paper = known
+    bright, factor = _reduced(pixels)
     best: tuple[float, Points] | None = None
     for level in (_otsu(bright), *(rim + share * (paper - rim) for share in _LEVELS)):
         found = _outlined(bright, level)
@@ -74,24 +79,13 @@ def corners_of(pixels: NDArray[np.uint8]) -> Points | None:
     return None if best is None else _in_order(best[1]) * factor
 
 
-def _rim_and_paper(bright: Gray) -> tuple[float, float]:
-    """How bright most of the outermost pixels are, and the brighter parts of the picture."""
-    wide = max(1, round(_RIM * min(bright.shape)))
-    rim = [bright[:wide].ravel(), bright[-wide:].ravel(), bright[:, :wide].ravel(), bright[:, -wide:].ravel()]
-    return float(np.median(np.concatenate(rim))), float(np.quantile(bright, _BRIGHT))
-
-
-def _darkest(pixels: NDArray[np.uint8]) -> Gray:
-    """Of each pixel the darkest of its colours."""
-    return np.minimum(np.minimum(pixels[:, :, 0], pixels[:, :, 1]), pixels[:, :, 2])
-
-
-def _reduced(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.float32]:
-    """How bright the darkest colour is, each pixel the mean of a square of ``factor``."""
+def _reduced(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int]:
+    """How bright the darkest colour is, each pixel the mean of a square; and the side of that."""
+    factor = -(-max(pixels.shape[:2]) // _SIDE)
     height, width = (side // factor * factor for side in pixels.shape[:2])
-    darkest = _darkest(pixels[:height, :width])
+    darkest = darkest_of(pixels[:height, :width])
     squares = darkest.reshape(height // factor, factor, width // factor, factor)
-    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32))
+    return np.asarray(squares.mean(axis=(1, 3), dtype=np.float32)), factor
 
 
 def _otsu(bright: NDArray[np.float32]) -> float:

@@ -28,9 +28,10 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import leaders, models, program
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, may_have_leaders, short_runs
+from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Word, may_have_leaders, short_runs
 from pillion.kinds.ocr.models import LANGUAGES, language_of
 from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.strips import Strip
 from pillion.kinds.ocr.words import words_of
 
 if TYPE_CHECKING:
