@@ -14,6 +14,7 @@ from pillion.errors import ErrorClass
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
 from pillion.model import DEFAULT_VARIANT, Failure, GenerationRequest, Produced, Recipe, SidecarFormat
+from pillion.pool.sandbox import Policy
 from pillion.queue import jobs
 from pillion.store import staged_path
 
@@ -148,3 +149,14 @@ def test_a_link_of_the_same_size_and_time_put_in_place_before_the_job_is_a_chang
     assert isinstance(result, Failure)
     assert result.error_class is ErrorClass.CHANGED_SOURCE
     assert made(one) == "alone"
+
+
+def test_workers_of_jobs_may_use_what_any_job_needs_besides(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PILLION_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv(execute.WRITES, f"{tmp_path / 'one'}{os.pathsep}{tmp_path / 'two'}")
+    policy = execute.for_jobs(Policy(reads=(b"/sources",), home=b"/home", prefix="owner."))
+    assert (policy.home, policy.prefix) == (b"/home", "owner.")
+    assert {b"/sources", os.fsencode(tmp_path / "models")} <= set(policy.reads)
+    assert list(policy.reads) == sorted(set(policy.reads))
+    assert set(map(os.fsencode, (tmp_path / "one", tmp_path / "two"))) <= set(policy.writes)
+    assert policy.programs == execute.programs()

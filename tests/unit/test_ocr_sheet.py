@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from pillion.kinds.ocr.layout import dark_rim
 from pillion.kinds.ocr.result import Block, BlockType, OcrLine, OcrPage, OcrWord
 from pillion.kinds.ocr.sheet import Sheet, corners_of, page_in_picture, projected, projection
 from tests.support import photos
@@ -131,6 +132,15 @@ def test_rounded_corners_and_a_finger_do_not_matter() -> None:
 )
 def test_nothing_is_found_where_no_sheet_is(pixels: NDArray[np.uint8]) -> None:
     assert corners_of(pixels) is None
+
+
+def test_the_rim_tells_a_scan_from_a_sheet_that_lies_on_something() -> None:
+    assert dark_rim(picture([(-40, -40), (940, -40), (940, 1240), (-40, 1240)])) is None
+    found = dark_rim(picture([(150, 120), (760, 180), (820, 1100), (90, 1010)]))
+    assert found is not None
+    rim, paper = found
+    assert abs(rim - min(DESK)) < 5
+    assert abs(paper - min(PAPER)) < 10
 
 
 def test_a_disc_is_no_sheet() -> None:
