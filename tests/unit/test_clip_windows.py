@@ -25,7 +25,9 @@ class Heard:
         self.windows: list[int] = []
         self.decoded: list[Array] = []
         self.timed: list[Array] = []
+        self.languages: list[list[str]] = []
         self.to_say: list[Reading] = []
+        self.likely: list[tuple[str, float]] = [("<|ru|>", 0.9)]
 
 
 @pytest.fixture
@@ -40,6 +42,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
 
     def read(_model: Any, parts: Array, languages: Sequence[str], _frames: int) -> list[Reading]:
         heard.decoded += [part[:, 0] for part in parts]
+        heard.languages.append(list(languages))
         return [heard.to_say.pop(0) if heard.to_say else SURE for _ in languages]
 
     def with_words(_model: Any, reading: Reading, part: Array, _size: int) -> Reading:
@@ -47,7 +50,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
         return reading
 
     def detect_language(parts: Array) -> list[list[tuple[str, float]]]:
-        return [[("<|ru|>", 0.9)] for _ in parts]
+        return [heard.likely for _ in parts]
 
     inner = SimpleNamespace(is_multilingual=True, detect_language=detect_language)
     loaded = SimpleNamespace(model=inner, supported_languages=["it"])
@@ -82,10 +85,12 @@ def test_words_are_timed_by_the_window_itself(heard: Heard) -> None:
     assert [len(part) for part in heard.timed] == [350]
 
 
+def said(text: str, log_probability: float, language: str = "it") -> Reading:
+    return Reading(language, 1.0, (1,), text, log_probability, 0.0)
+
+
 def test_a_clip_in_doubt_gets_wider_windows_as_they_are(heard: Heard) -> None:
-    unsure = Reading("it", 1.0, (1,), " Forse.", -0.7, 0.0)
-    other = Reading("it", 1.0, (1,), " Mai.", -0.7, 0.0)
-    heard.to_say = [unsure, other, SURE]
+    heard.to_say = [said(" Forse.", -0.7), said(" Mai.", -0.7), SURE]
     (found,) = clips.recognise([clip(3.0)], model="base")
     assert found.segments[0].text == SURE.text
     assert heard.windows == [700, 1500, FULL_FRAMES]
@@ -93,8 +98,34 @@ def test_a_clip_in_doubt_gets_wider_windows_as_they_are(heard: Heard) -> None:
     assert all(part.tolist() == list(range(len(part))) for part in heard.decoded[1:])
 
 
+def test_a_clip_in_a_known_language_that_is_hopeless_gets_the_full_window_at_once(heard: Heard) -> None:
+    heard.to_say = [said(" Forse.", -0.95)]
+    clips.recognise([clip(3.0)], model="base")
+    assert heard.windows == [700, FULL_FRAMES]
+
+
+@pytest.mark.parametrize(
+    ("fitting", "wide", "windows", "kept"),
+    [
+        (said(" Forse.", -0.65), said(" Mai.", -0.55), [700, 1500], " Mai."),
+        (said(" Forse.", -0.65), said(" Mai.", -0.95), [700, 1500], " Mai."),  # the full window knows no more
+        (said(" Forse.", -0.65), said(" Mai.", -1.05), [700, 1500, FULL_FRAMES], SURE.text),
+        (said(" Forse.", -0.65), said("", -0.2), [700, 1500, FULL_FRAMES], SURE.text),
+        (said("", -0.2), said(" Mai.", -0.55), [700, 1500], " Mai."),
+        (said(" Forse.", -0.75), SURE, [700], " Forse."),  # nor does the wide one of what is unclear
+        (said(" Forse.", -1.05), SURE, [700, FULL_FRAMES], SURE.text),
+    ],
+)
+def test_a_clip_in_any_language_gets_a_wider_window_only_where_that_may_tell_more(
+    heard: Heard, fitting: Reading, wide: Reading, windows: list[int], kept: str
+) -> None:
+    heard.to_say = [fitting, wide]
+    (found,) = clips.recognise([clip(3.0, None)], model="base")
+    assert (heard.windows, found.segments[0].text) == (windows, kept)
+
+
 def test_a_fitting_window_has_to_be_surer_than_a_wide_one(heard: Heard) -> None:
-    heard.to_say = [Reading("it", 1.0, (1,), " Forse.", -0.55, 0.0), Reading("it", 1.0, (1,), " Mai.", -0.55, 0.0)]
+    heard.to_say = [said(" Forse.", -0.55), said(" Mai.", -0.55)]
     (found,) = clips.recognise([clip(3.0)], model="base")
     assert found.segments[0].text == " Mai."
     assert heard.windows == [700, 1500]
@@ -108,23 +139,52 @@ def test_what_repeats_itself_is_in_doubt_however_sure(heard: Heard) -> None:
     assert heard.windows == [700, 1500]
 
 
+@pytest.mark.parametrize(("first", "kept"), [(-0.55, " Впереди школа."), (-0.65, " No.")])
+def test_of_windows_that_tell_different_languages_the_surest_counts(heard: Heard, first: float, kept: str) -> None:
+    told = said(" Впереди школа.", first, "ru")
+    heard.to_say = [told, said(" No.", -0.7, "ar")]
+    (found,) = clips.recognise([clip(3.0, None)], model="base")
+    assert (found.segments[0].text, heard.windows) == (kept, [700, 1500])
+    assert found.language == ("ru" if kept == told.text else "ar")
+
+
 @pytest.mark.parametrize(
-    ("first", "kept", "windows"),
+    ("likely", "sure", "kept", "asked"),
     [
-        (-0.55, " Впереди школа.", [700, 1500, FULL_FRAMES]),  # surer than the two wider windows
-        (-0.95, " No.", [700, FULL_FRAMES]),
-        (-0.85, " No.", [700, 1500, FULL_FRAMES]),  # hardly surer
+        ((0.5, 0.3, 0.1), (-0.8, -0.4, -0.5), 1, 2),
+        ((0.5, 0.3, 0.1), (-0.8, -0.5, -0.4), 2, 2),  # the surest
+        ((0.5, 0.3, 0.04), (-0.8, -0.9, -0.2), 0, 1),  # a language that is hardly possible is not tried
+        ((0.5, 0.3, 0.1), (-0.78, -0.69, -0.69), 0, 2),  # hardly surer
+        ((0.5, 0.3, 0.1), (-0.95, -0.75, -0.75), 0, 2),  # surer, but unclear, as laughter is
+        ((0.5, 0.3, 0.1), (-0.4, -0.1, -0.1), 0, 0),  # sure enough at once
     ],
 )
-def test_of_windows_that_tell_different_languages_the_surest_counts(
-    heard: Heard, first: float, kept: str, windows: list[int]
+def test_a_clip_in_doubt_is_read_in_the_next_likely_languages_in_the_same_window(
+    heard: Heard, likely: tuple[float, ...], sure: tuple[float, ...], kept: int, asked: int
 ) -> None:
-    told = Reading("ru", 0.9, (1,), " Впереди школа.", first, 0.0)
-    other = Reading("ar", 0.9, (1,), " No.", -0.8, 0.0)
-    heard.to_say = [told, other, other]
+    heard.likely = list(zip(("<|pl|>", "<|ru|>", "<|bg|>"), likely, strict=True))
+    texts = ((" Znak.", "pl"), (" Знак.", "ru"), (" Знакът.", "bg"))
+    heard.to_say = made = [said(text, each, language) for (text, language), each in zip(texts, sure, strict=True)]
+    expected = made[kept]
     (found,) = clips.recognise([clip(3.0, None)], model="base")
-    assert (found.segments[0].text, heard.windows) == (kept, windows)
-    assert found.language == ("ru" if kept == told.text else "ar")
+    assert (found.segments[0].text, found.language) == (expected.text, expected.language)
+    assert found.language_probability == likely[kept]
+    assert heard.languages == [["pl"], ["ru"], ["bg"]][: 1 + asked]
+    assert heard.windows == [700]
+
+
+def test_no_more_clips_are_read_in_other_languages_at_a_time_than_a_batch_has(heard: Heard) -> None:
+    heard.likely = [("<|pl|>", 0.5), ("<|ru|>", 0.3), ("<|bg|>", 0.1)]
+    heard.to_say = [said(" Znak.", -0.8, "pl")] * 2
+    clips.recognise([clip(3.0, None), clip(3.0, None)], model="base")
+    assert heard.languages == [["pl", "pl"], ["ru", "bg"], ["ru", "bg"]]
+
+
+def test_a_clip_whose_language_is_given_is_read_in_no_other(heard: Heard) -> None:
+    heard.likely = [("<|ru|>", 0.5), ("<|bg|>", 0.4)]
+    heard.to_say = [said(" Forse.", -0.7)]
+    clips.recognise([clip(3.0, "it"), clip(3.0, None)], model="base")
+    assert heard.languages == [["it", "ru"], ["it"]]
 
 
 def test_an_earlier_reading_in_another_language_that_lacks_words_does_not_count(

@@ -5,7 +5,9 @@ that silence, though: without it, it says a sentence twice, or mishears the last
 made of the silence after the clip again and again, which costs next to nothing.
 
 A clip's result does not depend on the others: its window depends on its own length, and every clip in a batch is
-computed by itself. A clip with a doubtful result is read again in a wider window, and then in the full one.
+computed by itself. A few seconds do not always tell their language, and a model that is told a wrong one writes the
+sounds down in that, less surely: so a clip with a doubtful result is read in the next likely languages, which needs no
+new window. If it is in doubt then, it is read again in a wider window, and where that makes no sense, in the full one.
 """
 
 from __future__ import annotations
@@ -43,14 +45,19 @@ _FRAMES_EACH = 2
 _BATCH_FRAMES = 12_000
 """Total length of the windows of a batch: 17 of the smallest, 4 of the full ones."""
 
-_DOUBTFUL_LANGUAGE = 0.25
-"""Below this a clip gets the next wider window."""
+_OTHER_LANGUAGES = 2
+_POSSIBLE_LANGUAGE = 0.05
+"""In so many more languages a clip in doubt is read, if each is so likely."""
 _DOUBTFUL_LOG_PROBABILITY = dict.fromkeys(_FITTING_FRAMES, -0.5) | {_WIDE_FRAMES: -0.6}
 """By window: below this the next wider one is read. A fitting one mishears more than a wide one that is as sure."""
+_UNCLEAR_LOG_PROBABILITY = -0.7
+"""Below this no window hears more of a clip that was read in several languages, and no other language is its own."""
 _HOPELESS_LOG_PROBABILITY = -0.9
-"""Below this it gets the full window at once."""
+"""Below this a clip whose language is known gets the full window at once, and that two windows say the same proves
+nothing."""
 _SURER = 0.1
-"""A wider window that tells another language counts unless the narrower one was surer by more than this."""
+"""A reading in another language than the likeliest counts if it is surer by more than this; so does one in a narrower
+window than the last."""
 _UNREAD_SECONDS = 0.25
 _UNREAD_SECONDS_IF_SURE = 0.6
 _SURE_LOG_PROBABILITY = -0.25
@@ -73,6 +80,11 @@ class Clip:
     language: str | None
     around: str | None = None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether nothing but its own sound tells its language."""
+        return self.language is None and self.around is None
+
 
 def fits(span: whisper.Span) -> bool:
     """Whether a stretch of speech is short enough to be a clip."""
@@ -89,7 +101,7 @@ def recognise(clips: Sequence[Clip], *, model: str, share: float = 1.0) -> list[
     decode = functools.partial(_decode_all, loaded, clips, share, found, doubts)
     for frames in _FITTING_FRAMES:
         decode([index for index, clip in enumerate(clips) if _frames_of(clip) == frames], frames)
-    decode(sorted(index for index, reading in doubts.items() if _has_hope(reading)), _WIDE_FRAMES)
+    decode(sorted(index for index, reading in doubts.items() if _has_hope(reading, clips[index])), _WIDE_FRAMES)
     decode([index for index in range(len(clips)) if index not in found], FULL_FRAMES)
     return [_recognised(found[index], clip) for index, clip in enumerate(clips)]
 
@@ -104,9 +116,20 @@ def _is_doubtful(reading: Reading, frames: int) -> bool:
     return reading.log_probability < _DOUBTFUL_LOG_PROBABILITY[frames] or _looks_invented(reading)
 
 
-def _has_hope(reading: Reading) -> bool:
+def _has_hope(reading: Reading, clip: Clip) -> bool:
     """Whether a doubtful reading may come out well in the wide window."""
-    return reading.log_probability >= _HOPELESS_LOG_PROBABILITY
+    least = whisper.LOW_LOG_PROBABILITY if clip.is_alone else _HOPELESS_LOG_PROBABILITY
+    return reading.log_probability >= least
+
+
+def _is_best(reading: Reading, clip: Clip, frames: int) -> bool:
+    """Whether a doubtful reading counts, since a wider window tells no more: but of what is no speech, it does.
+
+    A clip whose language is known was not read in several ones, and may come out better in the full window.
+    """
+    if not clip.is_alone or reading.log_probability < whisper.LOW_LOG_PROBABILITY or _looks_invented(reading):
+        return False
+    return frames == _WIDE_FRAMES or reading.log_probability < _UNCLEAR_LOG_PROBABILITY
 
 
 def _looks_invented(reading: Reading) -> bool:
@@ -158,24 +181,53 @@ def _decode_all(
 def _decode(
     loaded: WhisperModel, clips: Sequence[Clip], earlier: Sequence[Reading | None], frames: int
 ) -> list[tuple[int, Reading, bool]]:
-    """(Index in ``clips``, reading, whether it counts). Without those whose language is in doubt in a short window."""
+    """(Index in ``clips``, reading, whether it counts) of each."""
     encoded = readings.encoded(loaded, [clip.samples for clip in clips], frames)
     languages = _languages(loaded, encoded, clips)
-    sure = [
-        place
-        for place, (_, probability) in enumerate(languages)
-        if frames == FULL_FRAMES or probability >= _DOUBTFUL_LANGUAGE
+    each = np.asarray(encoded)
+    heard = np.stack([_lengthened(part, clip) for part, clip in zip(each, clips, strict=True)])
+    found = _read(loaded, heard, [likely[0] for likely in languages], frames)
+    if frames in _FITTING_FRAMES:
+        _read_in_other_languages(loaded, heard, languages, frames, found)
+    return [
+        (place, *_settled(loaded, reading, part, clip, before, frames))
+        for place, (reading, part, clip, before) in enumerate(zip(found, each, clips, earlier, strict=True))
     ]
-    if not sure:
-        return []
-    each = np.asarray(encoded)[sure]
-    heard = np.stack([_lengthened(part, clips[place]) for place, part in zip(sure, each, strict=True)])
-    found = readings.read(loaded, readings.storage(heard), [languages[place][0] for place in sure], frames)
-    done: list[tuple[int, Reading, bool]] = []
-    for place, reading, part in zip(sure, found, each, strict=True):
-        sized = replace(reading, language_probability=languages[place][1])
-        done.append((place, *_settled(loaded, sized, part, clips[place], earlier[place], frames)))
-    return done
+
+
+def _read(
+    loaded: WhisperModel, heard: NDArray[np.floating[Any]], languages: Sequence[tuple[str, float]], frames: int
+) -> list[Reading]:
+    """What is said in each part, in a language of that probability."""
+    found = readings.read(loaded, readings.storage(heard), [language for language, _ in languages], frames)
+    return [
+        replace(reading, language_probability=probability)
+        for reading, (_, probability) in zip(found, languages, strict=True)
+    ]
+
+
+def _read_in_other_languages(
+    loaded: WhisperModel,
+    heard: NDArray[np.floating[Any]],
+    languages: Sequence[Sequence[tuple[str, float]]],
+    frames: int,
+    found: list[Reading],
+) -> None:
+    """Replace the readings in doubt in ``found`` by the surest in one of the next likely languages, if it is surer."""
+    asked = [
+        (place, other)
+        for place, likely in enumerate(languages)
+        for other in likely[1:]
+        if other[1] >= _POSSIBLE_LANGUAGE and _is_doubtful(found[place], frames)
+    ]
+    others: list[Reading] = []
+    for start in range(0, len(asked), len(heard)):
+        batch = asked[start : start + len(heard)]
+        others += _read(loaded, heard[[place for place, _ in batch]], [other for _, other in batch], frames)
+    least = [max(reading.log_probability + _SURER, _UNCLEAR_LOG_PROBABILITY) for reading in found]
+    for (place, _), other in zip(asked, others, strict=True):
+        if other.log_probability > least[place] and not _looks_invented(other):
+            found[place], least[place] = other, other.log_probability
 
 
 def _lengthened(part: NDArray[np.floating[Any]], clip: Clip) -> NDArray[np.floating[Any]]:
@@ -204,7 +256,9 @@ def _settled(
         return best, True
     agreed = earlier is not None and _agree(earlier, reading)
     if not agreed and _is_doubtful(reading, frames):
-        return _surer(earlier, reading), False
+        reading = _surer(earlier, reading)
+        if not _is_best(reading, clip, frames):
+            return reading, False
     timed = readings.with_words(loaded, reading, part, size)
     sure = agreed or timed.log_probability >= _SURE_LOG_PROBABILITY
     return timed, timed.unread(_seconds(clip)) <= (_UNREAD_SECONDS_IF_SURE if sure else _UNREAD_SECONDS)
@@ -233,19 +287,20 @@ def _agree(one: Reading, other: Reading) -> bool:
     )
 
 
-def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]) -> list[tuple[str, float]]:
-    """(Language, probability) of each clip: the requested language, else that around it, or the likeliest."""
+def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]) -> list[list[tuple[str, float]]]:
+    """(Language, probability) of each clip: the requested language, else that around it, or the likeliest ones."""
     if not loaded.model.is_multilingual:
-        return [("en", 1.0)] * len(clips)
+        return [[("en", 1.0)]] * len(clips)
     if all(clip.language is not None for clip in clips):
-        return [(clip.language or "", 1.0) for clip in clips]
+        return [[(clip.language or "", 1.0)] for clip in clips]
     guesses = [spoken.likelihoods(found) for found in loaded.model.detect_language(encoded)]
-    return [_language(clip, likely) for clip, likely in zip(clips, guesses, strict=True)]
+    return [_likely(clip, likely) for clip, likely in zip(clips, guesses, strict=True)]
 
 
-def _language(clip: Clip, likely: Mapping[str, float]) -> tuple[str, float]:
+def _likely(clip: Clip, likely: Mapping[str, float]) -> list[tuple[str, float]]:
+    """The likeliest first."""
     if clip.language is not None:
-        return clip.language, 1.0
+        return [(clip.language, 1.0)]
     if clip.around is not None:
-        return spoken.other(likely, _seconds(clip), clip.around), 1.0
-    return max(likely.items(), key=lambda guess: guess[1])
+        return [(spoken.other(likely, _seconds(clip), clip.around), 1.0)]
+    return sorted(likely.items(), key=lambda guess: guess[1], reverse=True)[: _OTHER_LANGUAGES + 1]

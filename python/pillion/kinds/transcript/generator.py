@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 12
+    version = 13
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""
