@@ -75,7 +75,8 @@ def _seconds(sound: NDArray[np.float32]) -> int:
 def _reading(language: str, *starts: float, sure: float = -0.2) -> Reading:
     words = tuple(RecognisedWord(" Word.", start, start + 1, 0.9) for start in starts)
     words = words or (RecognisedWord(" Word.", 0.0, 13.0, 0.9), RecognisedWord(" Word.", 14.0, 30.0, 0.9))
-    return Reading(language, 1.0, (1,), " Word." * len(words), sure, 0.1, words=words)
+    text = "".join(f" Word {number}." for number in range(len(words)))
+    return Reading(language, 1.0, (1,), text, sure, 0.1, words=words)
 
 
 Recognise = Callable[..., whisper.Recognised]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pillion.kinds.transcript import readings, whisper
+from pillion.kinds.transcript import loops, readings, whisper
 from pillion.kinds.transcript.readings import Reading, Way
 from pillion.kinds.transcript.whisper import RecognisedWord
 
@@ -82,6 +82,29 @@ def test_a_loop_in_two_readings_is_no_refrain(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_how_often_is_compared_where_a_phrase_is_said_five_times(one: str, other: str, as_often: bool) -> None:
     assert readings.repeats_as_often(one, other) is as_often
+
+
+@pytest.mark.parametrize(
+    ("text", "repetitive"),
+    [
+        ("Thank you, uncle, uncle, uncle, uncle, uncle.", True),  # too short to compress
+        ("No, no, no, no.", False),
+        ("就情依依依依依依依", True),
+        ("就情依依", False),
+        ("ขอบคุณครับครับครับครับครับ", True),
+        ("Hahahahahaha, said he.", False),
+        ("", False),
+    ],
+)
+def test_a_phrase_that_follows_itself_five_times_may_be_a_loop_in_a_short_text(text: str, repetitive: bool) -> None:
+    assert loops.is_repetitive(text) is repetitive
+
+
+def test_a_short_loop_gives_way_to_another_reading_and_a_short_refrain_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = reading("Thank you for the call.", sure=-0.8)
+    assert best(monkeypatch, reading("Thank you" + ", uncle" * 7), said).text == said.text
+    found = best(monkeypatch, reading("No, no, no, no, no!"), reading("No no no no no."))
+    assert (found.text, found.drop_reason) == ("No, no, no, no, no!", "")
 
 
 def test_a_quick_reading_is_enough_for_a_refrain(monkeypatch: pytest.MonkeyPatch) -> None:

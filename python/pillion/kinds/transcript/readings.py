@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript import loops, whisper
 from pillion.kinds.transcript.whisper import RecognisedSegment, RecognisedWord
 
 if TYPE_CHECKING:
@@ -34,10 +34,6 @@ _MAX_TOKENS = 448
 """The limit of the model's output, prompt included."""
 _SAME = 0.9
 """How alike two readings are that say the same, from 0 to 1."""
-_LOOP_TIMES = 5
-"""What is said so often without a break drowns all else that two readings say; see repeats_as_often()."""
-_LONGEST_PHRASE = 12
-"""Words of what a loop says again and again."""
 _PAD_SECONDS = 0.4
 """The detector of speech adds this at the end of speech."""
 _UNREAD_SECONDS = 3.0
@@ -200,7 +196,7 @@ def is_bad(reading: Reading, seconds: float) -> bool:
     if whisper.nobody_speaks(reading.log_probability, reading.no_speech):
         return False
     return (
-        whisper.is_repetitive(reading.text)
+        loops.is_repetitive(reading.text)
         or reading.log_probability < whisper.LOW_LOG_PROBABILITY
         or reading.unread(seconds) > _UNREAD_SECONDS
     )
@@ -222,7 +218,7 @@ def best(loaded: WhisperModel, part: NDArray[np.floating[Any]], size: int, first
     if not is_bad(first, seconds):
         return first
     found = [first]
-    repeats = whisper.is_repetitive(first.text)
+    repeats = loops.is_repetitive(first.text)
     for way in (_QUICK, *_OTHER_WAYS) if repeats else _OTHER_WAYS[:1]:
         (other,) = read(loaded, storage(part[np.newaxis]), [first.language], size // HOP, way)
         if repeats and way.timed and says_the_same(first.text, other.text) and repeats_as_often(first.text, other.text):
@@ -232,40 +228,17 @@ def best(loaded: WhisperModel, part: NDArray[np.floating[Any]], size: int, first
         if not is_bad(other, seconds) and other.text.strip():
             return other
         found.append(other)
-    sane = [reading for reading in found if not whisper.is_repetitive(reading.text) and reading.text.strip()]
+    sane = [reading for reading in found if not loops.is_repetitive(reading.text) and reading.text.strip()]
     return max(sane or found, key=lambda reading: reading.log_probability)
 
 
 def repeats_as_often(one: str, other: str) -> bool:
     """Whether two readings that are alike do not owe it to a loop: they count the same, and the rest is alike, too."""
-    first, times = _said_once(one)
-    second, other_times = _said_once(other)
-    return max(times, other_times) < _LOOP_TIMES or (abs(times - other_times) <= 1 and says_the_same(first, second))
-
-
-def _said_once(text: str) -> tuple[str, int]:
-    """A text in which no phrase follows itself, and how often one does at most."""
-    words = ["".join(filter(str.isalnum, word)) for word in text.lower().split()]
-    # In languages without spaces the characters are compared.
-    words = [word for word in words if word] if len(words) * _LONGEST_PHRASE >= len(text) else list("".join(words))
-    kept: list[str] = []
-    most = 1
-    while words:
-        size, times = max(
-            ((size, _times(words, size)) for size in range(1, _LONGEST_PHRASE + 1)), key=lambda run: run[1]
-        )
-        most = max(most, times)
-        kept += words[:size] if times > 1 else words[:1]
-        words = words[size * times :] if times > 1 else words[1:]
-    return " ".join(kept), most
-
-
-def _times(words: Sequence[str], size: int) -> int:
-    """How often the first ``size`` words follow each other."""
-    phrase, times = words[:size], 1
-    while words[size * times : size * (times + 1)] == phrase:
-        times += 1
-    return times
+    first, times = loops.said_once(one)
+    second, other_times = loops.said_once(other)
+    return max(times, other_times) < loops.LOOP_TIMES or (
+        abs(times - other_times) <= 1 and says_the_same(first, second)
+    )
 
 
 def says_the_same(one: str, other: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from pillion import extras, machine
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.transcript import models
+from pillion.kinds.transcript import loops, models
 from pillion.weights.finding import loading
 
 if TYPE_CHECKING:
@@ -47,8 +46,6 @@ _FRESH_LEAST_MS = 250
 _NO_SPEECH = 0.4
 LOW_LOG_PROBABILITY = -1.0
 """Nobody speaks where the model's probability of that is above the one, and its words are below the other."""
-_REPETITIVE = 2.4
-"""Compression ratio of the text; faster-whisper also uses this value to detect a loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +190,7 @@ def drop_reason(*, text: str, log_probability: float, no_speech: float, confirme
     """
     if nobody_speaks(log_probability, no_speech):
         return "no_speech"
-    if is_repetitive(text) and not confirmed:
+    if loops.is_repetitive(text) and not confirmed:
         return "repetition"
     return ""
 
@@ -201,17 +198,6 @@ def drop_reason(*, text: str, log_probability: float, no_speech: float, confirme
 def nobody_speaks(log_probability: float, no_speech: float) -> bool:
     """Whether the model itself says that nobody speaks, and is uncertain of its words."""
     return no_speech > _NO_SPEECH and log_probability < LOW_LOG_PROBABILITY
-
-
-def is_repetitive(text: str) -> bool:
-    """Whether the text says the same again and again."""
-    return compression_ratio(text) > _REPETITIVE
-
-
-def compression_ratio(text: str) -> float:
-    """How much shorter zlib makes a text, as Whisper counts it; 0 for none."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data)) if data else 0.0
 
 
 def tokenizer(model: WhisperModel, language: str) -> Tokenizer:
