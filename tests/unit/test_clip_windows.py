@@ -98,6 +98,14 @@ def test_a_clip_in_doubt_gets_wider_windows_as_they_are(heard: Heard) -> None:
     assert all(part.tolist() == list(range(len(part))) for part in heard.decoded[1:])
 
 
+def test_no_clip_is_read_in_english_because_that_is_possible(heard: Heard) -> None:
+    heard.likely = [("<|nl|>", 0.8), ("<|en|>", 0.15), ("<|de|>", 0.01)]
+    heard.to_say = [said(" Al op met roepen.", -0.8, "nl")]
+    clips.recognise([clip(3.0, None)], model="base")
+    assert heard.languages == [["nl"], ["nl"]]
+    assert heard.windows == [700, 1500]
+
+
 def test_a_clip_in_a_known_language_that_is_hopeless_gets_the_full_window_at_once(heard: Heard) -> None:
     heard.to_say = [said(" Forse.", -0.95)]
     clips.recognise([clip(3.0)], model="base")
@@ -116,10 +124,11 @@ def test_a_clip_in_a_known_language_that_is_hopeless_gets_the_full_window_at_onc
         (said(" Forse.", -1.05), SURE, [700, FULL_FRAMES], SURE.text),
     ],
 )
-def test_a_clip_in_any_language_gets_a_wider_window_only_where_that_may_tell_more(
+def test_a_clip_whose_language_is_in_doubt_gets_a_wider_window_only_where_that_may_tell_more(
     heard: Heard, fitting: Reading, wide: Reading, windows: list[int], kept: str
 ) -> None:
-    heard.to_say = [fitting, wide]
+    heard.likely = [("<|it|>", 0.6), ("<|es|>", 0.3)]
+    heard.to_say = [fitting, said("", -2.0, "es"), wide]
     (found,) = clips.recognise([clip(3.0, None)], model="base")
     assert (heard.windows, found.segments[0].text) == (windows, kept)
 
@@ -139,12 +148,21 @@ def test_what_repeats_itself_is_in_doubt_however_sure(heard: Heard) -> None:
     assert heard.windows == [700, 1500]
 
 
-@pytest.mark.parametrize(("first", "kept"), [(-0.55, " Впереди школа."), (-0.65, " No.")])
-def test_of_windows_that_tell_different_languages_the_surest_counts(heard: Heard, first: float, kept: str) -> None:
-    told = said(" Впереди школа.", first, "ru")
-    heard.to_say = [told, said(" No.", -0.7, "ar")]
+@pytest.mark.parametrize(
+    ("first", "kept", "windows"),
+    [
+        (-0.55, " Впереди школа.", [700, 1500, FULL_FRAMES]),  # surer than the two wider windows
+        (-0.95, " No.", [700, FULL_FRAMES]),
+        (-0.85, " No.", [700, 1500, FULL_FRAMES]),  # hardly surer
+    ],
+)
+def test_of_windows_that_tell_different_languages_the_surest_counts(
+    heard: Heard, first: float, kept: str, windows: list[int]
+) -> None:
+    told, other = said(" Впереди школа.", first, "ru"), said(" No.", -0.8, "ar")
+    heard.to_say = [told, other, other]
     (found,) = clips.recognise([clip(3.0, None)], model="base")
-    assert (found.segments[0].text, heard.windows) == (kept, [700, 1500])
+    assert (found.segments[0].text, heard.windows) == (kept, windows)
     assert found.language == ("ru" if kept == told.text else "ar")
 
 
@@ -153,7 +171,7 @@ def test_of_windows_that_tell_different_languages_the_surest_counts(heard: Heard
     [
         ((0.5, 0.3, 0.1), (-0.8, -0.4, -0.5), 1, 2),
         ((0.5, 0.3, 0.1), (-0.8, -0.5, -0.4), 2, 2),  # the surest
-        ((0.5, 0.3, 0.04), (-0.8, -0.9, -0.2), 0, 1),  # a language that is hardly possible is not tried
+        ((0.5, 0.3, 0.04), (-0.8, -0.75, -0.2), 0, 1),  # a language that is hardly possible is not tried
         ((0.5, 0.3, 0.1), (-0.78, -0.69, -0.69), 0, 2),  # hardly surer
         ((0.5, 0.3, 0.1), (-0.95, -0.75, -0.75), 0, 2),  # surer, but unclear, as laughter is
         ((0.5, 0.3, 0.1), (-0.4, -0.1, -0.1), 0, 0),  # sure enough at once

@@ -47,14 +47,15 @@ _BATCH_FRAMES = 12_000
 
 _OTHER_LANGUAGES = 2
 _POSSIBLE_LANGUAGE = 0.05
-"""In so many more languages a clip in doubt is read, if each is so likely."""
+"""In so many more languages a clip in doubt is read, if each is so likely. Not in English, which the model is sure of
+because it translates."""
 _DOUBTFUL_LOG_PROBABILITY = dict.fromkeys(_FITTING_FRAMES, -0.5) | {_WIDE_FRAMES: -0.6}
 """By window: below this the next wider one is read. A fitting one mishears more than a wide one that is as sure."""
 _UNCLEAR_LOG_PROBABILITY = -0.7
-"""Below this no window hears more of a clip that was read in several languages, and no other language is its own."""
+"""Below this no window hears more of a clip whose language is in doubt, and no other language is its own."""
 _HOPELESS_LOG_PROBABILITY = -0.9
-"""Below this a clip whose language is known gets the full window at once, and that two windows say the same proves
-nothing."""
+"""Below this a clip whose language is not in doubt gets the full window at once, and that two windows say the same
+proves nothing."""
 _SURER = 0.1
 """A reading in another language than the likeliest counts if it is surer by more than this; so does one in a narrower
 window than the last."""
@@ -80,11 +81,6 @@ class Clip:
     language: str | None
     around: str | None = None
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether nothing but its own sound tells its language."""
-        return self.language is None and self.around is None
-
 
 def fits(span: whisper.Span) -> bool:
     """Whether a stretch of speech is short enough to be a clip."""
@@ -101,7 +97,7 @@ def recognise(clips: Sequence[Clip], *, model: str, share: float = 1.0) -> list[
     decode = functools.partial(_decode_all, loaded, clips, share, found, doubts)
     for frames in _FITTING_FRAMES:
         decode([index for index, clip in enumerate(clips) if _frames_of(clip) == frames], frames)
-    decode(sorted(index for index, reading in doubts.items() if _has_hope(reading, clips[index])), _WIDE_FRAMES)
+    decode(sorted(index for index, reading in doubts.items() if _has_hope(reading)), _WIDE_FRAMES)
     decode([index for index in range(len(clips)) if index not in found], FULL_FRAMES)
     return [_recognised(found[index], clip) for index, clip in enumerate(clips)]
 
@@ -116,20 +112,20 @@ def _is_doubtful(reading: Reading, frames: int) -> bool:
     return reading.log_probability < _DOUBTFUL_LOG_PROBABILITY[frames] or _looks_invented(reading)
 
 
-def _has_hope(reading: Reading, clip: Clip) -> bool:
+def _has_hope(reading: Reading) -> bool:
     """Whether a doubtful reading may come out well in the wide window."""
-    least = whisper.LOW_LOG_PROBABILITY if clip.is_alone else _HOPELESS_LOG_PROBABILITY
+    least = whisper.LOW_LOG_PROBABILITY if reading.other_languages else _HOPELESS_LOG_PROBABILITY
     return reading.log_probability >= least
 
 
-def _is_best(reading: Reading, clip: Clip, frames: int) -> bool:
+def _is_best(reading: Reading, frames: int) -> bool:
     """Whether a doubtful reading counts, since a wider window tells no more: but of what is no speech, it does.
 
-    A clip whose language is known was not read in several ones, and may come out better in the full window.
+    So it is where the language is in doubt. Where it is not, the words may come out better.
     """
-    if not clip.is_alone or reading.log_probability < whisper.LOW_LOG_PROBABILITY or _looks_invented(reading):
-        return False
-    return frames == _WIDE_FRAMES or reading.log_probability < _UNCLEAR_LOG_PROBABILITY
+    makes_sense = reading.log_probability >= whisper.LOW_LOG_PROBABILITY and not _looks_invented(reading)
+    is_last = frames == _WIDE_FRAMES or reading.log_probability < _UNCLEAR_LOG_PROBABILITY
+    return reading.other_languages and makes_sense and is_last
 
 
 def _looks_invented(reading: Reading) -> bool:
@@ -189,10 +185,11 @@ def _decode(
     found = _read(loaded, heard, [likely[0] for likely in languages], frames)
     if frames in _FITTING_FRAMES:
         _read_in_other_languages(loaded, heard, languages, frames, found)
-    return [
-        (place, *_settled(loaded, reading, part, clip, before, frames))
-        for place, (reading, part, clip, before) in enumerate(zip(found, each, clips, earlier, strict=True))
-    ]
+    done: list[tuple[int, Reading, bool]] = []
+    for place, reading in enumerate(found):
+        sized = replace(reading, other_languages=len(languages[place]) > 1)
+        done.append((place, *_settled(loaded, sized, each[place], clips[place], earlier[place], frames)))
+    return done
 
 
 def _read(
@@ -218,7 +215,7 @@ def _read_in_other_languages(
         (place, other)
         for place, likely in enumerate(languages)
         for other in likely[1:]
-        if other[1] >= _POSSIBLE_LANGUAGE and _is_doubtful(found[place], frames)
+        if _is_doubtful(found[place], frames)
     ]
     others: list[Reading] = []
     for start in range(0, len(asked), len(heard)):
@@ -257,7 +254,7 @@ def _settled(
     agreed = earlier is not None and _agree(earlier, reading)
     if not agreed and _is_doubtful(reading, frames):
         reading = _surer(earlier, reading)
-        if not _is_best(reading, clip, frames):
+        if not _is_best(reading, frames):
             return reading, False
     timed = readings.with_words(loaded, reading, part, size)
     sure = agreed or timed.log_probability >= _SURE_LOG_PROBABILITY
@@ -298,9 +295,11 @@ def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]
 
 
 def _likely(clip: Clip, likely: Mapping[str, float]) -> list[tuple[str, float]]:
-    """The likeliest first."""
+    """The likeliest first, then those that are possible."""
     if clip.language is not None:
         return [(clip.language, 1.0)]
     if clip.around is not None:
         return [(spoken.other(likely, _seconds(clip), clip.around), 1.0)]
-    return sorted(likely.items(), key=lambda guess: guess[1], reverse=True)[: _OTHER_LANGUAGES + 1]
+    first, *others = sorted(likely.items(), key=lambda guess: guess[1], reverse=True)
+    possible = [other for other in others if other[1] >= _POSSIBLE_LANGUAGE and other[0] != "en"]
+    return [first, *possible[:_OTHER_LANGUAGES]]

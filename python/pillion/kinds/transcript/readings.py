@@ -62,7 +62,8 @@ _OTHER_WAYS = (Way(timed=True), Way(penalty=1.2, no_repeat=4))
 class Reading:
     """The model's output for a stretch of sound; ``log_probability`` is the mean over its tokens.
 
-    ``cut``: it filled all the tokens allowed. ``confirmed``: another reading says the same.
+    ``cut``: it filled all the tokens allowed. ``confirmed``: another reading says the same. ``other_languages``:
+    whether the sound may be in another language.
     """
 
     language: str
@@ -74,6 +75,7 @@ class Reading:
     cut: bool = False
     words: tuple[RecognisedWord, ...] = ()
     confirmed: bool = False
+    other_languages: bool = False
 
     @property
     def drop_reason(self) -> str:
