@@ -14,12 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 from pillion.kinds.ocr import models
+from pillion.kinds.ocr.across import across
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.exports.alto import alto
 from pillion.kinds.ocr.exports.hocr import hocr
 from pillion.kinds.ocr.exports.markdown import markdown
 from pillion.kinds.ocr.layout import Layout, turned_back
-from pillion.kinds.ocr.page import _across, is_in_columns
+from pillion.kinds.ocr.page import is_in_columns
 from pillion.kinds.ocr.result import (
     BlockType,
     Box,
@@ -299,7 +300,7 @@ def test_lines_across_a_page_of_columns_lie_where_they_stand() -> None:
         return RecognisedText((RecognisedLine((word,), (10, 20, 50, 40), False),))
 
     on_side = np.full((300, 100), 255, np.uint8)
-    text = _across(Segment(on_side), cast(Any, SimpleNamespace(recognise=recognise)), ("jpn_vert",))
+    text = across(Segment(on_side), cast(Any, SimpleNamespace(recognise=recognise)), ("jpn_vert",))
     assert asked == [((100, 300), ("jpn",))]
     ((left, top, right, bottom),) = (line.box for line in text.lines)
     assert (left, top, right, bottom) == (20, 250, 40, 290)

@@ -30,7 +30,7 @@ class OcrGenerator:
 
     kind = OCR
     name = "ocr"
-    version = 28
+    version = 29
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""

@@ -230,6 +230,8 @@ def _sha256(language: str, folders: Sequence[Path]) -> str:
     return sha256_of(file) if file else _SHA256.get(language, "missing")
 
 
+IDEOGRAPHIC = frozenset({"chi_sim", "chi_tra", "jpn"})
+"""Languages whose lines PP-OCR's recogniser reads: see ideographs.py."""
 VERTICAL = ("chi_sim", "chi_tra", "jpn", "kor")
 """Languages that are written in columns, too; Tesseract has data of its own for that."""
 VERTICAL_CODES = frozenset(f"{language}_vert" for language in VERTICAL)
@@ -303,6 +305,18 @@ def languages_here(names: str | Sequence[str], explicit: str | None = None) -> t
     """
     languages = named_languages(names)
     return languages, installed_languages(explicit) if AUTO in languages else []
+
+
+def other_scripts(languages: Sequence[str], more: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Of ``more`` languages one for each script that none of ``languages`` is in."""
+    tried = {LANGUAGES[code].script for code in languages if code in LANGUAGES}
+    chosen = []
+    for code in more:
+        script = LANGUAGES[code].script if code in LANGUAGES else code
+        if script not in tried:
+            tried.add(script)
+            chosen.append((code,))
+    return tuple(chosen)
 
 
 def languages_setting(value: Any) -> str | None:

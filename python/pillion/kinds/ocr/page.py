@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from pillion import _core
 from pillion.kinds.ocr import evidence, layout, ruled, tesseract
+from pillion.kinds.ocr.across import across
 from pillion.kinds.ocr.blocks import FROM_THE_LEFT
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
@@ -32,7 +33,6 @@ from pillion.kinds.ocr.layout import (
     page_gray_of,
     prepared,
     turned,
-    turned_back,
 )
 from pillion.kinds.ocr.lost import with_lost
 from pillion.kinds.ocr.models import VERTICAL_CODES
@@ -313,6 +313,10 @@ class PageRecogniser(Protocol):
         """See :class:`Recognisers`."""
         ...
 
+    def ideographic(self, gray: Gray, pieces: Sequence[Piece]) -> tuple[str, ...]:
+        """See :class:`Recognisers`."""
+        ...
+
     def languages_to_try(
         self, beginning: RecognisedText, *, down: bool = False, across: bool = True
     ) -> tuple[tuple[str, ...], ...]:
@@ -343,8 +347,10 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
             # Columns are nonsense without the data for them: the largest part tells most.
             tried = 0
         with part("again"):
-            languages, best = _better_languages(segments[tried], done[tried], recognisers, lines.image)
-            turns, turned = _better_turns(segments[tried], best, recognisers)
+            found = _in_ideographs(segments[0], done[0], recognisers, lines.image)
+            tried = tried if found is None else 0
+            languages, best = found or _better_languages(segments[tried], done[tried], recognisers, lines.image)
+            turns, turned = (0, None) if found else _better_turns(segments[tried], best, recognisers)
         if turns == 0 and languages == begin_with:
             with part("read"):
                 done.extend(texts)
@@ -520,31 +526,12 @@ def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, .
     """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
     text = _recognised(segment, recognisers, languages)
     if are_for_columns(languages) and text.confidence < UNREADABLE:
-        across = _across(segment, recognisers, languages)
-        return across if score(across) > score(text) else text
+        found = across(segment, recognisers, languages)
+        return found if score(found) > score(text) else text
     if segment.layout is not Layout.COLUMN or segment.pieces is not None or not is_read_in_part(segment, text):
         return text
     again = recognisers.recognise(segment.gray, Layout.BLOCK, languages)
     return again if score(again) > score(text) else text
-
-
-def _across(segment: Segment, recognisers: PageRecogniser, columns: tuple[str, ...]) -> RecognisedText:
-    """The text of a segment of a page that was turned for its columns, as lines that run across the page."""
-    alone = segment.alone()
-    languages = tuple(language.removesuffix("_vert") for language in columns)
-    text = recognisers.recognise(turned(alone, 4 - SIDEWAYS_TURNS), Layout.PAGE, languages)
-
-    def back(box: Box) -> Box:
-        ((left, top, right, bottom),) = turned_back(
-            np.array([box], np.float64), 4 - SIDEWAYS_TURNS, alone.shape
-        ).tolist()
-        return left, top, right, bottom
-
-    lines = [
-        replace(line, box=back(line.box), words=tuple(replace(word, box=back(word.box)) for word in line.words))
-        for line in text.lines
-    ]
-    return replace(text, lines=tuple(lines), rotation=0)
 
 
 def _recognised(
@@ -566,6 +553,17 @@ def _better_languages(
         if score(text) > score(best):
             best, languages = text, others
     return languages, best
+
+
+def _in_ideographs(
+    segment: Segment, first: RecognisedText, recognisers: PageRecogniser, image: PreparedImage
+) -> tuple[tuple[str, ...], RecognisedText] | None:
+    """The language of the largest segment and its text, where that is Chinese or Japanese in lines that run across."""
+    if first.confidence >= SURE or not segment.pieces or image.all_turns or first.rotation:
+        return None
+    languages = recognisers.ideographic(segment.gray, segment.pieces)
+    text = _recognised(segment, recognisers, languages) if languages else None
+    return (languages, text) if text is not None and text.confidence >= SURE else None
 
 
 def _better_turns(

@@ -18,7 +18,7 @@ import itertools
 import logging
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -241,6 +241,10 @@ def _batch(lines: Sequence[NDArray[np.uint8]], ratios: Sequence[float], widest: 
     return batch
 
 
+LineReader = Callable[["NDArray[np.uint8]", Sequence[Region]], list[RegionText]]
+"""The text in each region of an RGB picture, shape (H, W, 3)."""
+
+
 class PpOcr:
     """The networks. Not for several threads at once. ``recogniser``: the file of the large one, loaded when needed."""
 
@@ -290,6 +294,10 @@ class PpOcr:
         doubtful = _doubtful(texts)
         other = _recognised(self._whole, picture, [regions[number] for number in doubtful], room) if doubtful else []
         return _better(texts, doubtful, other)
+
+    def line_reader(self) -> LineReader:
+        """What reads upright lines in any of its scripts, for several threads at once."""
+        return partial(_recognised, self._whole, room=0.0)
 
     def recognise_quickly(
         self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0

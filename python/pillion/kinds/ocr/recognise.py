@@ -21,6 +21,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, pdf, ppocr, tesseract
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.curl import BentSource, bend_of
+from pillion.kinds.ocr.ideographs import Ideographs
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.known import as_text, known_in, words_in
 from pillion.kinds.ocr.layout import (
@@ -91,12 +92,20 @@ def recognise(
     of a PDF that is one.
     ``passwords``: a file of passwords for PDFs, see :func:`pillion.readers.pdf.document.opened`.
     """
-    recognisers = Recognisers(languages, tessdata)
+    recognisers = Recognisers(languages, tessdata, _ideographs if engine == AUTO else _no_ideographs)
     if is_pdf:
         return _recognise_pdf(path, recognisers, passwords, has_ppocr=engine == AUTO and models.has_networks())
     if "numpy" not in sys.modules:
         extras.require("ocr", "pictures of text", "numpy")
     return _recognise_images(path, recognisers, engine)
+
+
+def _ideographs() -> Ideographs | None:
+    return Ideographs(lambda: ppocr.loaded().line_reader()) if models.has_networks() else None
+
+
+def _no_ideographs() -> None:
+    return None
 
 
 # an image, or several in a file ---------------------------------------------------------------------------------------
@@ -258,17 +267,29 @@ def _as_seen(
         only, unread = max(read, key=lambda one: _score(one[0]))
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
         other = slip or _again(picture, seen.sheet, only)
-        is_as_long = seen.is_photograph or _letters(other.pages[0]) >= _AS_LONG * _letters(only)
-        if _score(other.pages[0]) > _score(only) and is_as_long:
+        if _is_better(other.pages[0], only, may_be_short=seen.is_photograph):
             _note_unread(unread, other.pages[0], recognisers)
             return other
     _note_unread(unread, only, recognisers)
-    return OcrResult(
-        engine=tesseract.NAME,
-        engine_version=recognisers.engine.version(),
-        languages=only.languages or recognisers.languages,
-        pages=(only,),
-    )
+    engine, version = _reader_of(only, recognisers)
+    languages = only.languages or recognisers.languages
+    return OcrResult(engine=engine, engine_version=version, languages=languages, pages=(only,))
+
+
+def _is_better(other: OcrPage, only: OcrPage, *, may_be_short: bool) -> bool:
+    """Whether PP-OCR's reading of a page is. ``only``: Tesseract's, or that of the lines that its layout found.
+
+    Where PP-OCR's own recogniser was not sure of those lines, they are none.
+    """
+    if _is_ideographic(only):
+        return (other.confidence or 0.0) > (only.confidence or 0.0)
+    is_as_long = may_be_short or _letters(other) >= _AS_LONG * _letters(only)
+    return _score(other) > _score(only) and is_as_long
+
+
+def _is_ideographic(only: OcrPage) -> bool:
+    """Whether it is Chinese or Japanese in lines that run across."""
+    return only.direction is not Direction.DOWN and not models.IDEOGRAPHIC.isdisjoint(only.languages)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -462,6 +483,7 @@ def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None, 
         recognised: dict[int, OcrPage] = {}
         # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded for the first picture.
         engine = (pdfium.NAME, pdfium.version())
+        engines: set[str] = set()
         tasks = (partial(_recognise_pdf_page, document, draft, recognisers, has_ppocr) for draft in chosen)
         for draft, outcome in zip(chosen, spread(tasks, tesseract.MAX_THREADS), strict=True):
             keepalive.beat()
@@ -469,10 +491,11 @@ def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None, 
                 notes.left_out(outcome)
             else:
                 recognised[draft.number], engine = outcome
+                engines.add(engine[0])
         pages = pdf.assembled(document, drafts, recognised, notes)
     for note in recognisers.notes:
         notes.add(note)
-    if recognisers.used:
+    if tesseract.NAME in engines:
         engine = (tesseract.NAME, recognisers.engine.version())
     languages = tuple(dict.fromkeys(language for one in pages for language in one.languages))
     return OcrResult(
@@ -501,7 +524,7 @@ def _recognise_pdf_page(
             found = _recognised_page(source, recognisers)
             only = pdf.merged(draft, found)
             _note_unread(found.unread, only, recognisers)
-            return only, _by_tesseract(recognisers)
+            return only, _reader_of(only, recognisers)
     except ItemError as error:
         return pdf.left_out(draft, error)
 
@@ -533,7 +556,7 @@ def _recognise_page_picture(
     if straight is not None:
         only = max(only, _on_page(straight, picture, draft), key=_score)
     _note_unread(found.unread, only, recognisers)
-    return only, _by_tesseract(recognisers)
+    return only, _reader_of(only, recognisers)
 
 
 def _on_page(found: OcrPage, picture: pdf.PagePicture, draft: pdf.Draft) -> OcrPage:
@@ -541,5 +564,8 @@ def _on_page(found: OcrPage, picture: pdf.PagePicture, draft: pdf.Draft) -> OcrP
     return replace(page_in_picture(found, picture, picture.size), number=draft.number, unit="point")
 
 
-def _by_tesseract(recognisers: Recognisers) -> tuple[str, str]:
+def _reader_of(only: OcrPage, recognisers: Recognisers) -> tuple[str, str]:
+    """Who read a page that Tesseract laid out, with the version."""
+    if _is_ideographic(only) and recognisers.ideographs is not None:
+        return ppocr.NAME, ppocr.version()
     return tesseract.NAME, recognisers.engine.version()

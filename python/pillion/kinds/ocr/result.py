@@ -283,7 +283,7 @@ def joined_words(words: Sequence[str]) -> str:
     """Words separated by spaces, except in scripts that are written without them."""
     text = ""
     for word in words:
-        closed = text and word and _is_unspaced(text[-1]) and _is_unspaced(word[0])
+        closed = text and word and is_unspaced(text[-1]) and is_unspaced(word[0])
         text += word if closed or not text else f" {word}"
     return text
 
@@ -296,10 +296,11 @@ def joined_lines(lines: Iterable[Sequence[str]]) -> list[str]:
 def are_unspaced(words: Iterable[str]) -> bool:
     """Whether most letters are Chinese or Japanese."""
     letters = [character for word in words for character in word if character.isalpha()]
-    return bool(letters) and 2 * sum(map(_is_unspaced, letters)) > len(letters)
+    return bool(letters) and 2 * sum(map(is_unspaced, letters)) > len(letters)
 
 
-def _is_unspaced(character: str) -> bool:
+def is_unspaced(character: str) -> bool:
+    """Whether it is of Chinese or Japanese, which are written without spaces."""
     return any(first <= character <= last for first, last in _UNSPACED)
 
 

@@ -18,7 +18,7 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import leaders, models, program
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Word, may_have_leaders, short_runs
-from pillion.kinds.ocr.models import LANGUAGES, language_of
+from pillion.kinds.ocr.models import IDEOGRAPHIC, VERTICAL_CODES, language_of
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.strips import Strip
 from pillion.kinds.ocr.words import words_of
@@ -171,7 +171,7 @@ def _library_recogniser(languages: str, folder: str, number: int) -> LibraryReco
         # Whether letters are equally wide tells where to cut words that are recognised one by one. The core reads
         # all words of a line at once; to ask takes a seventh of the layout analysis.
         api.SetVariable("textord_all_prop", "1")
-    return LibraryRecogniser(api, model)
+    return LibraryRecogniser(api, model, gives_pieces=are_ideographic(languages.split("+")))
 
 
 @functools.cache
@@ -189,9 +189,12 @@ def _tesserocr() -> Any:
 class LibraryRecogniser:
     """See :class:`Recogniser`."""
 
-    def __init__(self, api: tesserocr.PyTessBaseAPI, model: _core.LineModel | None) -> None:
+    def __init__(
+        self, api: tesserocr.PyTessBaseAPI, model: _core.LineModel | None, *, gives_pieces: bool = False
+    ) -> None:
         self._api = api
         self._model = model
+        self._gives_pieces = gives_pieces or model is not None
         self._given: NDArray[np.uint8] | None = None
         self._layout = Layout.PAGE
         self._in_grays = False
@@ -206,7 +209,7 @@ class LibraryRecogniser:
         found = list(_line_boxes(iterator, module, figures)) if iterator else []
         height = statistics.median(height for _, height in found) if found else 0.0
         boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
-        pieces = self._pieces() if found and self._model is not None else []
+        pieces = self._pieces() if found and self._gives_pieces else []
         are_known = len(pieces) == len(found) and 2 * sum(map(bool, pieces)) >= len(found) > 0
         return LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
 
@@ -565,6 +568,18 @@ def programs() -> list[Path]:
     return [Path(path) for path in (found, interpreter) if path]
 
 
+class IdeographReader(Protocol):
+    """Reads the lines of Chinese and Japanese print that was laid out: see ideographs.py."""
+
+    def languages(self, gray: NDArray[np.uint8], pieces: Sequence[Piece], among: Sequence[str]) -> tuple[str, ...]:
+        """In which of these languages this print is; none where it is in another script."""
+        ...
+
+    def read(self, gray: NDArray[np.uint8], pieces: Sequence[Piece]) -> RecognisedText:
+        """These pieces as lines."""
+        ...
+
+
 _GARBLED = 65.0
 """A page recognised with less confidence may be in another script."""
 _NONSENSE = 50.0
@@ -578,10 +593,20 @@ class Recognisers:
     English or the first installed one; and then, if that is not its language, in the installed one that is.
     """
 
-    def __init__(self, names: str | Sequence[str], tessdata: str | None) -> None:
-        """``names``: of languages, see :func:`pillion.kinds.ocr.models.named_languages`. Raises UsageError."""
+    def __init__(
+        self,
+        names: str | Sequence[str],
+        tessdata: str | None,
+        ideographs: Callable[[], IdeographReader | None] = lambda: None,
+    ) -> None:
+        """``names``: of languages, see :func:`pillion.kinds.ocr.models.named_languages`. Raises UsageError.
+
+        ``ideographs``: gives what reads Chinese and Japanese, where these are named, or found.
+        """
         self._tessdata = tessdata
+        self._load_ideographs = ideographs
         languages, installed = models.languages_here(names, tessdata)
+        self._may_be_any = AUTO in languages
         self.languages = first_languages(languages, installed)
         """Those to begin with, the main one first."""
         self._more = tuple(code for code in installed if code not in (*self.languages, *models.VERTICAL_CODES))
@@ -602,6 +627,8 @@ class Recognisers:
         """See :class:`Recogniser`. Raises ItemError."""
         with self._lent(self.languages) as recogniser:
             analysis = recogniser.analyse_layout(gray, layout)
+        if analysis is not None and are_ideographic(self.languages) and self.ideographs is None:
+            analysis = replace(analysis, pieces=None)
         pieces = [piece for line in (analysis and analysis.pieces) or () for piece in line]
         return leaders.with_numbers(gray, analysis) if analysis and may_have_leaders(gray, pieces) else analysis
 
@@ -609,16 +636,31 @@ class Recognisers:
         self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE, languages: tuple[str, ...] | None = None
     ) -> RecognisedText:
         """See :class:`Recogniser`; in ``languages``, or in those to begin with. Raises ItemError."""
-        with self._lent(languages or self.languages) as recogniser:
+        chosen = languages or self.languages
+        if are_ideographic(chosen) and self.ideographs is not None:
+            analysis = self.analyse_layout(gray, layout)
+            if analysis is not None and analysis.pieces is not None:
+                return self.ideographs.read(gray, [piece for line in analysis.pieces for piece in line])
+            # They are found without Tesseract's data for them, too.
+            chosen = chosen if set(chosen) <= set(self.all_languages) else self.languages
+        with self._lent(chosen) as recogniser:
             return recogniser.recognise(gray, layout)
 
     def read(
         self, gray: NDArray[np.uint8], pieces: Sequence[Piece], languages: tuple[str, ...] | None = None
     ) -> RecognisedText | None:
-        """The pieces of a picture that was laid out, read by the core; None where it cannot. Raises ItemError."""
+        """The pieces of a picture that was laid out; None where only Tesseract can read them. Raises ItemError."""
         chosen = languages or self.languages
+        if are_ideographic(chosen) and self.ideographs is not None:
+            return self.ideographs.read(gray, pieces)
         model = model_of("+".join(chosen), self._folder(chosen))
         return None if model is None else _read_by_core(model, gray, pieces, time.monotonic() + _MAX_SECONDS)
+
+    def ideographic(self, gray: NDArray[np.uint8], pieces: Sequence[Piece]) -> tuple[str, ...]:
+        """The language of Chinese or Japanese print; none where it is no such, or is not asked. Raises ItemError."""
+        if not self._may_be_any or self.ideographs is None:
+            return ()
+        return self.ideographs.languages(gray, pieces, self.all_languages)
 
     def note_columns(self, languages: Sequence[str]) -> None:
         """A page that seems to have columns could not be read in these languages, or those to begin with."""
@@ -635,6 +677,11 @@ class Recognisers:
     def all_languages(self) -> tuple[str, ...]:
         """Those to begin with, and those that are tried where a page makes no sense in them."""
         return self.languages + self._more
+
+    @functools.cached_property
+    def ideographs(self) -> IdeographReader | None:
+        """What reads Chinese and Japanese; None where Tesseract does."""
+        return self._load_ideographs()
 
     def load(self) -> None:
         """Load one in the languages to begin with. Raises ItemError."""
@@ -685,17 +732,14 @@ class Recognisers:
         if found is not None and found not in self.languages:
             return ((found,),)
         # Letters of one script for those of another are no language, but now and then seem to be one.
-        return self._other_scripts() if confidence(beginning.lines) < (_NONSENSE if found else _GARBLED) else ()
+        if confidence(beginning.lines) >= (_NONSENSE if found else _GARBLED):
+            return ()
+        return models.other_scripts(self.languages, self._more)
 
-    def _other_scripts(self) -> tuple[tuple[str, ...], ...]:
-        tried = {LANGUAGES[code].script for code in self.languages if code in LANGUAGES}
-        chosen = []
-        for code in self._more:
-            script = LANGUAGES[code].script if code in LANGUAGES else code
-            if script not in tried:
-                tried.add(script)
-                chosen.append((code,))
-        return tuple(chosen)
+
+def are_ideographic(languages: Sequence[str]) -> bool:
+    """Whether one of them is Chinese or Japanese, and none is for columns."""
+    return not IDEOGRAPHIC.isdisjoint(languages) and VERTICAL_CODES.isdisjoint(languages)
 
 
 def first_languages(languages: Sequence[str], installed: Sequence[str]) -> tuple[str, ...]:
