@@ -77,6 +77,7 @@ def test_a_loop_in_two_readings_is_no_refrain(monkeypatch: pytest.MonkeyPatch) -
         ("Eins zwei drei. " * 6, "Eins, zwei, drei, " * 6, True),
         ("We went home. " * 4, "We went hone. " * 4, True),  # too few to be a loop
         ("然后" * 30, "然后" * 25, False),
+        ("Lairiksan" + "j" * 60, "Lairiksan" + "j" * 66, False),  # within a word
         ("然后" * 30 + "再见", "然后。" * 30 + "再见。", True),
     ],
 )
@@ -93,6 +94,8 @@ def test_how_often_is_compared_where_a_phrase_is_said_five_times(one: str, other
         ("就情依依", False),
         ("ขอบคุณครับครับครับครับครับ", True),
         ("Hahahahahaha, said he.", False),
+        ("Lairiksan" + "j" * 60, True),
+        ("Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz", False),
         ("", False),
     ],
 )

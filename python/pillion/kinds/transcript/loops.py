@@ -13,6 +13,7 @@ LOOP_TIMES = 5
 """What follows itself so often may be a loop, however short the text, and drowns all else that two readings say."""
 _LONGEST_PHRASE = 12
 """Words of what a loop says again and again."""
+_LONGEST_WORD = 30
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 """Characters of Thai, Lao, Burmese, Khmer, Japanese and Chinese."""
 _REPETITIVE = 2.4
@@ -33,8 +34,9 @@ def compression_ratio(text: str) -> float:
 def said_once(text: str) -> tuple[str, int]:
     """A text in which no phrase follows itself, and how often one does at most."""
     words = ["".join(filter(str.isalnum, word)) for word in text.lower().split()]
-    # Where no spaces part them, the characters are compared.
-    words = list("".join(words)) if 2 * len(_UNSPACED.findall(text)) > len(text) else [word for word in words if word]
+    # Where no spaces part them, and of what is too long for a word, the characters are compared.
+    longest = 0 if 2 * len(_UNSPACED.findall(text)) > len(text) else _LONGEST_WORD
+    words = [part for word in words if word for part in ([word] if len(word) <= longest else word)]
     kept: list[str] = []
     most = 1
     while words:
