@@ -59,6 +59,7 @@ from pillion.kinds.ocr.segments import (
     segments_of,
 )
 from pillion.kinds.ocr.tesseract import RecognisedText, RecognisedWord
+from pillion.kinds.ocr.texture import without_texture
 from pillion.kinds.ocr.twice import once
 from pillion.kinds.ocr.unread import NONSENSE, letters_unread
 from pillion.machine import beside, spread
@@ -381,6 +382,8 @@ def _page_of(
     kept, lost, may_repeat = chosen(lines, list(zip(segments, texts, strict=True)))
     if may_repeat:
         kept = once(kept)
+    if any(word.confidence < UNREADABLE for _, text in kept for line in text.lines for word in line.words):
+        kept = without_texture(kept)
     if not kept:
         return RecognisedPage()
     if len(lost):
