@@ -286,6 +286,15 @@ def test_small_print_of_which_nothing_is_sure_is_none() -> None:
     assert believable([*([line(GOOD, 78)] * 9), small[0]]) == [True] * 10
 
 
+def test_a_low_line_with_a_word_that_is_sure_is_text() -> None:
+    """As one without a letter below the line, whose bullet and first word were read as one."""
+    first, price, mark = (
+        RecognisedWord(said, sure, (0, 0, 10, 3)) for said, sure in (("+Members:", 20), ("20", 97), ("e", 97))
+    )
+    low = [RecognisedLine((first, other), (0, 0, 10, 3), False) for other in (price, mark)]
+    assert believable([*([line(GOOD, 95)] * 9), *low]) == [*([True] * 10), False]
+
+
 def test_words_are_kept_where_dots_that_lead_to_a_number_are_read_as_letters() -> None:
     words = (("Exclusively breastfed children", 90.0), ("cceccccccceeecececccecececccececece", 2.0), ("25.7", 90.0))
     found = [RecognisedWord(part, sure, (0, 0, 10, 5)) for said, sure in words for part in said.split()]

@@ -289,3 +289,31 @@ def test_what_is_left_of_a_bar_between_white_letters_is_no_ruling() -> None:
     for place in range(X[0] + 40, X[-1] - 40, 10):
         draw.line((place, 45, place, 75), fill=255, width=5)
     assert not any(ruling[1] < Y[0] - 10 for ruling in evidence.rulings(np.asarray(picture), HEIGHT).down)
+
+
+def strip_of(*cells: tuple[int, int]) -> NDArray[np.uint8]:
+    """Cells below each other, each of a ground and with a word of an ink, without their rulings."""
+    gray = drawn(grid((100, 400, 1200), (100, *range(160, 161 + 60 * (len(cells) - 1), 60))))
+    picture = Image.fromarray(gray)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=HEIGHT)
+    for number, (ground, ink) in enumerate(cells):
+        top = 100 + 60 * number
+        draw.rectangle((402, top + 2, 1198, top + 58), fill=ground)
+        draw.text((600, top + 16), "Room", fill=ink, font=font)
+    part, _ = ruled.without_rulings(np.asarray(picture), only(gray).strips()[1], HEIGHT)
+    return part
+
+
+def test_cells_of_any_shade_are_dark_on_light_as_those_beside_them() -> None:
+    plain = strip_of((255, 0), (255, 0), (255, 0))
+    for shade, ink in ((30, 255), (128, 255), (120, 235), (170, 60)):
+        found = strip_of((255, 0), (shade, ink), (255, 0))
+        assert np.mean((found < 128) != (plain < 128)) < 0.002
+    # A tint with nothing on it is none that could be read.
+    assert strip_of((255, 0), (200, 196), (255, 0))[70:110].min() > 200
+
+
+def test_cells_of_one_ground_are_left_as_they_are() -> None:
+    tinted = strip_of((235, 0), (225, 0), (235, 60))
+    assert sorted({*np.unique(tinted[4:-4, 4:-4])} & {225, 235}) == [225, 235]
+    assert tinted[120:180].min() == 60

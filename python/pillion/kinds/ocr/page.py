@@ -163,7 +163,8 @@ class RecognisedPage:
 
     ``figures``: around pictures on it. ``skew``: degrees by which its lines fall to the right once it is turned.
     ``down``: its lines run downwards. ``on_side``: the picture seemed to have lines that do. ``was_uneven``: it was lit
-    unevenly. ``unread``: see :func:`pillion.kinds.ocr.unread.letters_unread`.
+    unevenly. ``unread``: see :func:`pillion.kinds.ocr.unread.letters_unread`. ``left_out``: the confidence of each word
+    that was read of a picture's texture.
     """
 
     lines: tuple[OcrLine, ...] = ()
@@ -175,6 +176,7 @@ class RecognisedPage:
     on_side: bool = False
     was_uneven: bool = False
     unread: int = 0
+    left_out: tuple[float, ...] = ()
 
 
 # scale ----------------------------------------------------------------------------------------------------------------
@@ -382,15 +384,17 @@ def _page_of(
     kept, lost, may_repeat = chosen(lines, list(zip(segments, texts, strict=True)))
     if may_repeat:
         kept = once(kept)
+    left_out: tuple[float, ...] = ()
     if any(word.confidence < UNREADABLE for _, text in kept for line in text.lines for word in line.words):
-        kept = without_texture(kept)
+        kept, left_out = without_texture(kept)
     if not kept:
-        return RecognisedPage()
+        return RecognisedPage(left_out=left_out)
     if len(lost):
         with part("again"):
             kept = with_lost(lines, kept, lost, partial(recognisers.read, languages=languages))
     in_order, said = [segment for segment, _ in kept], [text for _, text in kept]
-    return recognised_page(source, lines.image, in_order, said, languages, lines.figures)
+    page = recognised_page(source, lines.image, in_order, said, languages, lines.figures)
+    return replace(page, left_out=left_out) if left_out else page
 
 
 def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun) -> PageLines | None:

@@ -260,17 +260,17 @@ def _as_seen(
         return _by_ppocr(picture)
     whole = seen.whole or ImageSource.of(picture)
     alone = whole if seen.sheet is None else SheetSource.of(picture, seen.sheet)
-    only, unread = _read_page(alone, recognisers, picture, seen.begun)
-    if seen.sheet is not None and (only.confidence or 0.0) < _UNSURE and not seen.is_photograph:
+    only, found = _read_page(alone, recognisers, picture, seen.begun)
+    if seen.sheet is not None and _confidence(only, found) < _UNSURE and not seen.is_photograph:
         # What looks like a sheet may be a bright part of something else.
-        read = (only, unread), _read_page(whole, recognisers, picture)
-        only, unread = max(read, key=lambda one: _score(one[0]))
-    if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
+        read = (only, found), _read_page(whole, recognisers, picture)
+        only, found = max(read, key=lambda one: _score(one[0]))
+    if has_ppocr and _confidence(only, found) < _sure_enough(only):
         other = slip or _again(picture, seen.sheet, only)
         if _is_better(other.pages[0], only, may_be_short=seen.is_photograph):
-            _note_unread(unread, other.pages[0], recognisers)
+            _note_unread(found.unread, other.pages[0], recognisers)
             return other
-    _note_unread(unread, only, recognisers)
+    _note_unread(found.unread, only, recognisers)
     engine, version = _reader_of(only, recognisers)
     languages = only.languages or recognisers.languages
     return OcrResult(engine=engine, engine_version=version, languages=languages, pages=(only,))
@@ -346,14 +346,14 @@ _FLAT = 95.0
 
 def _read_page(
     source: ImageSource | SheetSource, recognisers: Recognisers, picture: PictureSource, begun: Begun | None = None
-) -> tuple[OcrPage, int]:
+) -> tuple[OcrPage, RecognisedPage]:
     """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight. And
-    how many letters of it make no sense in any language.
+    how it was read as it is.
     """
     found = _recognised_page(source, recognisers, begun)
     only = _stored(found, source, picture)
     straight = _straightened(found, only, picture, recognisers, begun) if isinstance(source, ImageSource) else None
-    return only if straight is None else max(only, straight, key=_score), found.unread
+    return only if straight is None else max(only, straight, key=_score), found
 
 
 def _note_unread(letters: int, only: OcrPage, recognisers: Recognisers) -> None:
@@ -404,6 +404,12 @@ def _stored(found: RecognisedPage, source: ImageSource | SheetSource | BentSourc
     if isinstance(source, SheetSource):
         return page_in_picture(only, source.sheet, size)
     return page_in_picture(only, source.bend, size) if isinstance(source, BentSource) else only
+
+
+def _confidence(only: OcrPage, found: RecognisedPage) -> float:
+    """The mean over the words of a page and those that were left out: PP-OCR finds words in pictures, too."""
+    words = [word.confidence for line in only.lines for word in line.words if word.confidence is not None]
+    return sum([*words, *found.left_out]) / max(1, len(words) + len(found.left_out))
 
 
 def _sure_enough(only: OcrPage) -> float:

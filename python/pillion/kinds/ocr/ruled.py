@@ -63,6 +63,12 @@ _FLAT = 0.6
 """Between rulings so near to each other, in heights of a line, there is no room for text."""
 
 
+_SHADED = 32
+"""A cell is shaded where its ground is so much darker than that of the lightest one."""
+_DARKEST = 0.5
+"""Per cent of a cell that may be darker than its print, or lighter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A cell. ``rows``, ``columns``: the first place of the grid in it and the one after its last.
@@ -349,12 +355,22 @@ Found = tuple[Area, tuple[Piece, ...]]
 
 
 def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[Gray, Area]:
-    """The picture of cells below each other with their rulings painted over, and where it is."""
+    """The picture of cells below each other with their rulings painted over, and where it is.
+
+    Shaded ones, and bars with light print, are dark on one ground with the others: the engine parts ink from the ground
+    of all of them at once.
+    """
     left, top, bottom = strip[0].area[0], strip[0].area[1], strip[-1].area[3]
     right = max(cell.area[2] for cell in strip)
-    part = gray[top:bottom, left:right].copy()
+    part, edge = gray[top:bottom, left:right].copy(), _edge(height)
+    cells = [part[cell.area[1] - top : cell.area[3] - top, : cell.area[2] - left] for cell in strip]
+    shades = [int(median_gray(cell[::2, ::2])) if cell.size else 255 for cell in cells]
     ground = int(median_gray(part[::2, ::2])) if part.size else 255
-    edge = _edge(height)
+    if max(shades) - min(shades) > _SHADED:
+        ground = max(shades)
+        for rows, shade in zip(cells, shades, strict=True):
+            if ground - shade > _SHADED:
+                rows[:] = _on_ground(rows, shade, ground, edge + 2)
     for cell in strip:
         rows = part[cell.area[1] - top : cell.area[3] - top]
         for place in (0, cell.area[2] - left):
@@ -362,6 +378,18 @@ def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[G
     for place in {cell.area[side] - top for cell in strip for side in (1, 3)}:
         part[max(0, place - edge) : place + edge] = ground
     return np.ascontiguousarray(part), (left, top, right, bottom)
+
+
+def _on_ground(cell: Gray, shade: int, ground: int, edge: int) -> Gray:
+    """A cell with black print on another ground. ``shade``: its own; ``edge``: how many pixels its rulings take."""
+    away = cell.astype(np.float32) - shade
+    inner = away[edge:-edge, edge:-edge]
+    low, high = np.percentile(inner[::2, ::2], [_DARKEST, 100 - _DARKEST]) if inner.size else (0.0, 0.0)
+    strongest = high if high > -low else low
+    # What is faint is no print, and stays so.
+    stretched = away * (ground / max(abs(strongest), CONTRAST)) * (1 if strongest < 0 else -1)
+    found: Gray = (ground + stretched).clip(0, 255).astype(np.uint8)
+    return found
 
 
 def painted_over(gray: Gray, areas: Sequence[Area], height: float) -> Gray:

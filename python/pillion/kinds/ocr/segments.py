@@ -413,6 +413,8 @@ WORD_UNCERTAIN = 60.0
 _SMALL = 0.75
 _UNSURE = 50.0
 """Lines so much lower than those that are sure, and less sure than this, are no text."""
+_LEAST_LETTERS = 2
+"""Of a word that shows by itself that a low line is text."""
 _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 _MOSTLY = 0.5
@@ -502,11 +504,15 @@ def _height(one: RecognisedLine | RecognisedWord) -> float:
 def _is_scribble(line: RecognisedLine, sure: float, least: float) -> bool:
     """Whether a line that is not sure has no word, number or equation in it: arrows, dashes and curves are read so.
 
-    One that is lower than ``least`` and still less sure is none, whatever words are made of it.
+    One that is lower than ``least`` and still less sure is none, whatever words are made of it, unless one is sure.
     """
-    if _height(line) < least and sure < _UNSURE:
+    if _height(line) < least and sure < _UNSURE and not any(map(_is_sure_word, line.words)):
         return True
     return sure < UNREADABLE and not any(map(_may_be_text, line.words))
+
+
+def _is_sure_word(word: RecognisedWord) -> bool:
+    return word.confidence >= SURE and letters(word.text) >= _LEAST_LETTERS
 
 
 def _may_be_text(word: RecognisedWord) -> bool:

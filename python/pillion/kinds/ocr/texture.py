@@ -37,8 +37,10 @@ _GROUND = 0.45
 """So much of the box around print is its ground."""
 
 
-def without_texture(read: Sequence[Read]) -> list[Read]:
-    """The segments without words of a mean confidence below :data:`UNREADABLE` that have no ground, or touch such."""
+def without_texture(read: Sequence[Read]) -> tuple[list[Read], tuple[float, ...]]:
+    """The segments without words of a mean confidence below :data:`UNREADABLE` that have no ground, or touch such; and
+    the confidence of each of these.
+    """
     runs = [
         _Run(number, count, tuple(words), on_page(segment, around_words(words)), segment.gray, _height(line))
         for number, (segment, text) in enumerate(read)
@@ -47,8 +49,10 @@ def without_texture(read: Sequence[Read]) -> list[Read]:
     ]
     bad = [run for run in runs if run.is_read_badly()]
     bare = [run for run in bad if not has_ground(run.gray, around_words(run.words), run.height)]
-    gone = {run for run in bad if any(_touch(run.box, other.box) for other in bare)}
-    return list(_without(read, runs, gone)) if gone else list(read)
+    gone = [run for run in bad if any(_touch(run.box, other.box) for other in bare)]
+    if not gone:
+        return list(read), ()
+    return list(_without(read, runs, {*gone})), tuple(word.confidence for run in gone for word in run.words)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
