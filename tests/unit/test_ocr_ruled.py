@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pillion.kinds.ocr import evidence, ruled
-from pillion.kinds.ocr.layout import Piece, holds
-from pillion.kinds.ocr.ruled import Table, has_rows, in_order, painted_over
+from pillion.kinds.ocr.layout import Area, LayoutAnalysis, Piece, holds
+from pillion.kinds.ocr.ruled import Table, has_rows, in_order, painted_over, with_rows_whole
 
 HEIGHT = 26.0
 SHAPE = (900, 1300)
@@ -317,3 +317,52 @@ def test_cells_of_one_ground_are_left_as_they_are() -> None:
     tinted = strip_of((235, 0), (225, 0), (235, 60))
     assert sorted({*np.unique(tinted[4:-4, 4:-4])} & {225, 235}) == [225, 235]
     assert tinted[120:180].min() == 60
+
+
+VALUES = (700, 100, 1000, 260)
+"""A table of three rows."""
+
+
+def laid_out(*lines: Sequence[Area]) -> LayoutAnalysis:
+    """As the engine has it: each line with its pieces from left to right."""
+    around = [ruled.line_of([line(piece)[1][0] for piece in pieces], paragraph=False) for pieces in lines]
+    boxes, pieces = zip(*around, strict=True)
+    return LayoutAnalysis(len(lines), HEIGHT, np.array(boxes, np.float64), pieces=pieces)
+
+
+def labelled(top: int, label: bool = True) -> list[Area]:
+    values = [(720, top, 800, top + 26), (850, top, 950, top + 26)]
+    return [(100, top, 300, top + 26), *values] if label else values
+
+
+TOPS = 110, 160, 210
+FOUND = [(row[0], (*line(row[0])[1], *line(row[1])[1])) for row in (labelled(top, label=False) for top in TOPS)]
+
+
+def areas(found: Sequence[tuple[Area, tuple[Piece, ...]]]) -> list[list[Area]]:
+    return [[piece.area for piece in pieces] for _, pieces in found]
+
+
+def test_rows_of_a_table_have_the_labels_beside_it_that_the_engine_reads_with_them() -> None:
+    page = laid_out(*map(labelled, TOPS), [(100, 300, 500, 326)])
+    rest, found = with_rows_whole(page, VALUES, FOUND, [])
+    assert areas(found) == [*map(labelled, TOPS)]
+    assert [box[0] for box, _ in found] == [100] * 3
+    assert [pieces[0].starts_line and not pieces[1].starts_line for _, pieces in found] == [True] * 3
+    # They are in the table alone now.
+    assert rest.pieces is not None
+    left = [[piece.area for piece in pieces] for pieces in rest.pieces]
+    assert left == [*(labelled(top, label=False) for top in TOPS), [(100, 300, 500, 326)]]
+
+
+def test_labels_are_none_where_a_table_is_beside_it_or_few_rows_have_them() -> None:
+    page = laid_out(*map(labelled, TOPS))
+    for others, tops in (([(80, 90, 320, 270)], TOPS), ([], TOPS[:1])):
+        some = page if others else laid_out(*(labelled(top, label=top in tops) for top in TOPS))
+        assert with_rows_whole(some, VALUES, FOUND, others) == (some, FOUND)
+
+
+def test_a_line_that_is_level_with_two_of_the_table_is_left() -> None:
+    page = laid_out(*map(labelled, TOPS))
+    twice = [*FOUND, *FOUND]
+    assert with_rows_whole(page, VALUES, twice, []) == (page, twice)

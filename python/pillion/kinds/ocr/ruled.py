@@ -58,6 +58,8 @@ _GAP = 1.4
 """Words further apart than so many heights are in two columns."""
 _COLUMNS = 2
 """So many columns of single words show rows without rulings between them."""
+_ROWS_WHOLE = 2
+"""So many rows of a table at least go on beside it."""
 _TOUCHING = 0.15
 _FLAT = 0.6
 """Between rulings so near to each other, in heights of a line, there is no room for text."""
@@ -562,12 +564,47 @@ def with_tables(
             continue
         if text.covered(boxes) < text.covered(analysis.boxes) + LEAST_GAIN:
             continue
-        lines = in_order(table, found)
+        others = [other.area for other in tables if other is not table]
+        analysis, lines = with_rows_whole(analysis, table.area, in_order(table, found), others)
         for area in table.outside():
             analysis = replaced(analysis, area, ())
         analysis = replaced(analysis, table.area, lines)
         done.append((table.area, lines))
     return analysis, [area for area, _ in done]
+
+
+def with_rows_whole(
+    analysis: LayoutAnalysis, area: Area, found: Sequence[Found], others: Sequence[Area]
+) -> tuple[LayoutAnalysis, list[Found]]:
+    """The analysis, and the lines of a table with what the engine reads on beside their rows: labels without rulings.
+
+    Such are there only if nearly all rows of the table go on so; what goes on in one of ``others``, tables beside it,
+    is none.
+    """
+    assert analysis.pieces is not None
+    beside: dict[int, list[tuple[int, tuple[Piece, ...]]]] = {}
+    for number, pieces in enumerate(analysis.pieces):
+        rest = _outside(pieces, area)
+        if not rest or len(rest) == len(pieces) or any(_is_in_any(piece.area, others) for piece in rest):
+            continue
+        own = _as_row([(piece.area, (piece,)) for piece in pieces if piece not in rest])
+        level = [place for place, line in enumerate(found) if _are_beside(line[0], own[0])]
+        if len(level) == 1:
+            beside.setdefault(level[0], []).append((number, rest))
+    rows = {place: some[0] for place, some in beside.items() if len(some) == 1 and found[place][1]}
+    if len(rows) < max(_ROWS_WHOLE, len(found) - 1):
+        return analysis, list(found)
+    whole = list(found)
+    pieces_of = list(analysis.pieces)
+    for place, (number, rest) in rows.items():
+        parts = sorted((*rest, *found[place][1]), key=lambda piece: piece.area[0])
+        whole[place] = _as_row([(piece.area, (piece,)) for piece in parts])
+        pieces_of[number] = tuple(piece for piece in pieces_of[number] if piece not in rest)
+    return replace(analysis, pieces=tuple(pieces_of)), whole
+
+
+def _is_in_any(area: Area, others: Sequence[Area]) -> bool:
+    return any(inside(np.array([area], np.float64), other)[0] for other in others)
 
 
 def _size(area: Area) -> int:
