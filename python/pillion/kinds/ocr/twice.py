@@ -2,7 +2,8 @@
 
 It does so where the ground of a part of a page is neither, as that of an advertisement with an edge of ornaments. Two
 lines are of the same print where most of one says, word by word, what the other says at that place, and all that is
-sure in it stands on words of the other. The one that is surer is kept.
+sure in it stands on words of the other. The one that is surer is kept. Where they say something else, one that is not
+sure and stands on a surer one is that line cut through.
 
 All is in pixels of the page.
 """
@@ -21,6 +22,9 @@ _SHARED = 0.5
 """Lines and words are in one place where they share so much of the smaller one."""
 _SAME = 0.6
 """So many of the letters that are sure are of words that the other line has there, too."""
+
+_UNSURE = 75.0
+"""Mean confidence of a line below which at most a quarter of such are right."""
 
 _Word = tuple[str, Box]
 _Place = tuple[int, int]
@@ -43,7 +47,11 @@ def once(read: Sequence[Read]) -> list[Read]:
             continue
         said, other_said = _sure_words(read[place[0]], line), _sure_words(read[other_place[0]], other)
         is_said, other_is_said = _is_said_by(said, other_said), _is_said_by(other_said, said)
-        if is_said and (not other_is_said or confidence([line]) < confidence([other])):
+        sure, other_sure = confidence([line]), confidence([other])
+        if not is_said and not other_is_said:
+            is_said = sure < min(_UNSURE, other_sure) and _stand_on(said, other_said)
+            other_is_said = other_sure < min(_UNSURE, sure) and _stand_on(other_said, said)
+        if is_said and (not other_is_said or sure < other_sure):
             goes, stays = place, other_place
         elif other_is_said:
             goes, stays = other_place, place
@@ -67,14 +75,20 @@ def _sure_words(one: Read, line: RecognisedLine) -> list[_Word]:
 
 def _is_said_by(words: Sequence[_Word], others: Sequence[_Word]) -> bool:
     """Whether words stand on others, and most of them are the same as those. Words that nothing is sure of are not."""
-    same = total = 0
-    for said, box in words:
-        on = [(other, _on(box, place)) for other, place in others]
-        if sum(share for _, share in on) < _SHARED:
-            return False
-        total += letters(said)
-        same += letters(said) if any(other == said and share >= _SHARED for other, share in on) else 0
-    return total > 0 and same >= _SAME * total
+    if not _stand_on(words, others):
+        return False
+    total = sum(letters(said) for said, _ in words)
+    same = sum(
+        letters(said)
+        for said, box in words
+        if any(other == said and _on(box, place) >= _SHARED for other, place in others)
+    )
+    return same >= _SAME * total
+
+
+def _stand_on(words: Sequence[_Word], others: Sequence[_Word]) -> bool:
+    """Whether there are words, and each stands on others."""
+    return bool(words) and all(sum(_on(box, place) for _, place in others) >= _SHARED for _, box in words)
 
 
 def _on(box: Box, other: Box) -> float:
