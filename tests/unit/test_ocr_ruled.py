@@ -313,6 +313,17 @@ def test_cells_of_any_shade_are_dark_on_light_as_those_beside_them() -> None:
     assert strip_of((255, 0), (200, 196), (255, 0))[70:110].min() > 200
 
 
+def test_a_picture_in_a_cell_is_left_as_it_is() -> None:
+    gray = drawn(grid((100, 400, 1200), (100, 160, 260)))
+    down, across = np.mgrid[164:256, 404:1196]
+    gray = gray.copy()
+    gray[164:256, 404:1196] = np.rint(110 + 50 * np.sin(across / 9) + 40 * np.sin(down / 7))
+    part, (left, top, *_) = ruled.without_rulings(
+        gray, only(drawn(grid((100, 400, 1200), (100, 160, 260)))).strips()[1], HEIGHT
+    )
+    assert np.array_equal(part[168 - top : 252 - top, 408 - left : 1192 - left], gray[168:252, 408:1192])
+
+
 def test_cells_of_one_ground_are_left_as_they_are() -> None:
     tinted = strip_of((235, 0), (225, 0), (235, 60))
     assert sorted({*np.unique(tinted[4:-4, 4:-4])} & {225, 235}) == [225, 235]

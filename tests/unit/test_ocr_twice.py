@@ -78,6 +78,16 @@ def test_other_words_in_one_place_stay() -> None:
     assert len(texts(once([segment(line, stamp)]))) == 2
 
 
+def test_a_line_that_was_cut_through_goes_where_the_whole_one_is_surer() -> None:
+    whole = (100, 100, [("hands.", 92.0), ("together", 92.0)])
+    cut = (110, 106, [("nanas.", 62.0), ("Logether", 62.0)])
+    assert texts(once([segment(cut, whole)])) == ["hands. together"]
+    beyond = (110, 106, [("nanas.", 62.0), ("Logether", 62.0), ("again", 62.0)])
+    assert len(texts(once([segment(beyond, whole)]))) == 2
+    alike = (100, 100, [("hands.", 60.0), ("together", 60.0)])
+    assert texts(once([segment(cut, alike)])) == ["nanas. Logether"]
+
+
 def test_the_same_words_elsewhere_stay() -> None:
     read = [segment(CLEAN, (200, 130, CLEAN[2]), (600, 100, CLEAN[2]))]
     assert once(read) == read

@@ -58,7 +58,7 @@ _GAP = 1.4
 """Words further apart than so many heights are in two columns."""
 _COLUMNS = 2
 """So many columns of single words show rows without rulings between them."""
-_ROWS_WHOLE = 2
+_ROWS_WHOLE = 3
 """So many rows of a table at least go on beside it."""
 _TOUCHING = 0.15
 _FLAT = 0.6
@@ -69,6 +69,9 @@ _SHADED = 32
 """A cell is shaded where its ground is so much darker than that of the lightest one."""
 _DARKEST = 0.5
 """Per cent of a cell that may be darker than its print, or lighter."""
+_LIKE = 8
+_GROUND = 0.45
+"""So much of a cell is of one gray, within so many; else it is a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,10 +386,15 @@ def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[G
 
 
 def _on_ground(cell: Gray, shade: int, ground: int, edge: int) -> Gray:
-    """A cell with black print on another ground. ``shade``: its own; ``edge``: how many pixels its rulings take."""
+    """A cell with black print on another ground; one that is a picture is left as it is.
+
+    ``shade``: its own; ``edge``: how many pixels its rulings take.
+    """
     away = cell.astype(np.float32) - shade
-    inner = away[edge:-edge, edge:-edge]
-    low, high = np.percentile(inner[::2, ::2], [_DARKEST, 100 - _DARKEST]) if inner.size else (0.0, 0.0)
+    inner = away[edge:-edge, edge:-edge][::2, ::2]
+    if not inner.size or np.mean(np.abs(inner) <= _LIKE) < _GROUND:
+        return cell
+    low, high = np.percentile(inner, [_DARKEST, 100 - _DARKEST])
     strongest = high if high > -low else low
     # What is faint is no print, and stays so.
     stretched = away * (ground / max(abs(strongest), CONTRAST)) * (1 if strongest < 0 else -1)
