@@ -288,11 +288,15 @@ def test_small_print_of_which_nothing_is_sure_is_none() -> None:
 
 def test_a_low_line_with_a_word_that_is_sure_is_text() -> None:
     """As one without a letter below the line, whose bullet and first word were read as one."""
-    first, price, mark = (
-        RecognisedWord(said, sure, (0, 0, 10, 3)) for said, sure in (("+Members:", 20), ("20", 97), ("e", 97))
-    )
-    low = [RecognisedLine((first, other), (0, 0, 10, 3), False) for other in (price, mark)]
-    assert believable([*([line(GOOD, 95)] * 9), *low]) == [*([True] * 10), False]
+    usual = [line(GOOD, 95, (0, 0, 10, 25))] * 9
+
+    def low(height: int, other: str) -> RecognisedLine:
+        box = (0, 0, 10, height)
+        words = RecognisedWord("+Members:", 20, box), RecognisedWord(other, 97, box)
+        return RecognisedLine(words, box, False)
+
+    low_lines = [low(18, "20"), low(18, "e"), low(15, "20")]
+    assert believable([*usual, *low_lines]) == [*([True] * 10), False, False]
 
 
 def test_words_are_kept_where_dots_that_lead_to_a_number_are_read_as_letters() -> None:

@@ -413,8 +413,9 @@ WORD_UNCERTAIN = 60.0
 _SMALL = 0.75
 _UNSURE = 50.0
 """Lines so much lower than those that are sure, and less sure than this, are no text."""
+_LITTLE = 0.9
 _LEAST_LETTERS = 2
-"""Of a word that shows by itself that a low line is text."""
+"""Lines that are so little lower are text if a word of so many letters is sure."""
 _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 _MOSTLY = 0.5
@@ -504,9 +505,11 @@ def _height(one: RecognisedLine | RecognisedWord) -> float:
 def _is_scribble(line: RecognisedLine, sure: float, least: float) -> bool:
     """Whether a line that is not sure has no word, number or equation in it: arrows, dashes and curves are read so.
 
-    One that is lower than ``least`` and still less sure is none, whatever words are made of it, unless one is sure.
+    One that is lower than ``least`` and still less sure is none, whatever words are made of it. Those without a letter
+    below the line are a little lower, so a word that is sure tells.
     """
-    if _height(line) < least and sure < _UNSURE and not any(map(_is_sure_word, line.words)):
+    is_little = _LITTLE * least <= _height(line) and any(map(_is_sure_word, line.words))
+    if _height(line) < least and sure < _UNSURE and not is_little:
         return True
     return sure < UNREADABLE and not any(map(_may_be_text, line.words))
 
