@@ -508,9 +508,8 @@ def _is_scribble(line: RecognisedLine, sure: float, least: float) -> bool:
     One that is lower than ``least`` and still less sure is none, whatever words are made of it. Those without a letter
     below the line are a little lower, so a word that is sure tells.
     """
-    is_little = _LITTLE * least <= _height(line) and any(map(_is_sure_word, line.words))
-    if _height(line) < least and sure < _UNSURE and not is_little:
-        return True
+    if _height(line) < least and sure < _UNSURE:
+        return _height(line) < _LITTLE * least or not any(map(_is_sure_word, line.words))
     return sure < UNREADABLE and not any(map(_may_be_text, line.words))
 
 
