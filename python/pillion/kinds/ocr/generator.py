@@ -30,7 +30,7 @@ class OcrGenerator:
 
     kind = OCR
     name = "ocr"
-    version = 29
+    version = 30
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""
