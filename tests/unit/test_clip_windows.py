@@ -28,6 +28,7 @@ class Heard:
         self.languages: list[list[str]] = []
         self.to_say: list[Reading] = []
         self.likely: list[tuple[str, float]] = [("<|ru|>", 0.9)]
+        self.likely_in: dict[int, list[tuple[str, float]]] = {}
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
         return reading
 
     def detect_language(parts: Array) -> list[list[tuple[str, float]]]:
-        return [heard.likely for _ in parts]
+        return [heard.likely_in.get(heard.windows[-1], heard.likely) for _ in parts]
 
     inner = SimpleNamespace(is_multilingual=True, detect_language=detect_language)
     loaded = SimpleNamespace(model=inner, supported_languages=["it"])
@@ -96,6 +97,13 @@ def test_a_clip_in_doubt_gets_wider_windows_as_they_are(heard: Heard) -> None:
     assert heard.windows == [700, 1500, FULL_FRAMES]
     assert [len(part) for part in heard.decoded] == [750, 750, 1500]
     assert all(part.tolist() == list(range(len(part))) for part in heard.decoded[1:])
+
+
+def test_a_clip_whose_language_was_sure_before_is_read_in_full(heard: Heard) -> None:
+    heard.likely_in[1500] = [("<|ru|>", 0.6), ("<|uk|>", 0.3)]
+    heard.to_say = [said(" Может быть.", -0.7, "ru"), said(" Никогда.", -0.7, "ru")]
+    clips.recognise([clip(3.0, None)], model="base")
+    assert heard.windows == [700, 1500, FULL_FRAMES]
 
 
 def test_no_clip_is_read_in_english_because_that_is_possible(heard: Heard) -> None:

@@ -121,7 +121,7 @@ def _has_hope(reading: Reading) -> bool:
 def _is_best(reading: Reading, frames: int) -> bool:
     """Whether a doubtful reading counts, since a wider window tells no more: but of what is no speech, it does.
 
-    So it is where the language is in doubt. Where it is not, the words may come out better.
+    So it is where the language is in doubt in each window. Where it is not, the words may come out better.
     """
     makes_sense = reading.log_probability >= whisper.LOW_LOG_PROBABILITY and not _looks_invented(reading)
     is_last = frames == _WIDE_FRAMES or reading.log_probability < _UNCLEAR_LOG_PROBABILITY
@@ -186,9 +186,10 @@ def _decode(
     if frames in _FITTING_FRAMES:
         _read_in_other_languages(loaded, heard, languages, frames, found)
     done: list[tuple[int, Reading, bool]] = []
-    for place, reading in enumerate(found):
-        sized = replace(reading, other_languages=len(languages[place]) > 1)
-        done.append((place, *_settled(loaded, sized, each[place], clips[place], earlier[place], frames)))
+    for place, (reading, before) in enumerate(zip(found, earlier, strict=True)):
+        is_in_doubt = len(languages[place]) > 1 and (before is None or before.other_languages)
+        sized = replace(reading, other_languages=is_in_doubt)
+        done.append((place, *_settled(loaded, sized, each[place], clips[place], before, frames)))
     return done
 
 
