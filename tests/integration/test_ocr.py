@@ -214,3 +214,27 @@ def test_a_page_of_a_tiff_that_nobody_reads_is_left_out_with_a_note(tmp_path: Pa
     assert "quince jelly" in result.text
     assert result.partial
     assert result.notes[0].startswith("page 1 was left out: ")
+
+
+GERMAN = "\n".join(
+    (
+        "Der Hafen der kleinen Stadt war an diesem Morgen fast leer, nur zwei Boote",
+        "lagen noch an der langen Mauer. Über dem Wasser hing ein dünner Nebel, und",
+        "die Möwen saßen auf den Pfählen, als warteten sie auf den Fischmarkt. Früher",
+        "hatten hier dreißig Familien vom Fang gelebt, heute sind es höchstens fünf.",
+        "Die übrigen fahren mit dem Zug in die Hauptstadt und kommen spät zurück.",
+        "Im Rathaus überlegt man seit Jahren, was aus den Hallen werden könnte: ein",
+        "Museum, Wohnungen für Studenten, vielleicht auch eine Werkstatt für Künstler.",
+        "Bisher fehlte für alles das Geld, und die Dächer werden nicht dichter davon.",
+    )
+)
+
+
+def test_a_note_in_another_language_does_not_decide(tmp_path: Path) -> None:
+    note = "\n".join(media.PAGE_TEXT.splitlines()[:14])
+    path = tmp_path / "note.png"
+    media.page(f"{note}\n\n{GERMAN}\n\n{GERMAN}", dpi=150).save(path)
+    result = read(path, "auto")
+    assert result.languages == ("deu",)
+    assert "höchstens fünf" in result.text
+    assert error_rate(f"{note}\n\n{GERMAN}\n\n{GERMAN}", result) <= 0.01

@@ -36,6 +36,7 @@ from pillion.kinds.ocr.layout import (
 )
 from pillion.kinds.ocr.lost import with_lost
 from pillion.kinds.ocr.models import VERTICAL_CODES
+from pillion.kinds.ocr.most import DOUBTFUL, in_language_of_most
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord, are_unspaced, joined_lines
 from pillion.kinds.ocr.segments import (
     FEW_LINES,
@@ -357,6 +358,12 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
         if turns == 0 and languages == begin_with:
             with part("read"):
                 done.extend(texts)
+            if lines.image.all_turns != SIDEWAYS_TURNS and any(text.confidence < DOUBTFUL for text in done):
+                to_try = recognisers.languages_to_try
+                with part("again"):
+                    languages, done = in_language_of_most(
+                        done, languages, to_try, lambda some, other: _texts(some, recognisers, other), segments
+                    )
             page = _page_of(source, lines, segments, done, languages, recognisers)
             return page if best.confidence >= NONSENSE else replace(page, unread=letters_unread(best))
     if turns:
