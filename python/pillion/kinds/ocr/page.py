@@ -35,6 +35,7 @@ from pillion.kinds.ocr.layout import (
     turned,
 )
 from pillion.kinds.ocr.lost import with_lost
+from pillion.kinds.ocr.mixed import with_latin_words
 from pillion.kinds.ocr.models import VERTICAL_CODES
 from pillion.kinds.ocr.most import DOUBTFUL, in_language_of_most
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord, are_unspaced, joined_lines
@@ -388,6 +389,7 @@ def _page_of(
     languages: tuple[str, ...],
     recognisers: PageRecogniser,
 ) -> RecognisedPage:
+    texts = texts if languages == recognisers.languages else with_latin_words(segments, texts, languages, recognisers)
     kept, lost, may_repeat = chosen(lines, list(zip(segments, texts, strict=True)))
     if may_repeat:
         kept = once(kept)
