@@ -50,6 +50,10 @@ else:
 CONTRAST = 48
 LEAST_CONTRAST = 20
 """A ruling is so much darker than the ground; a faint one, or one in a shaded cell, than what is beside it."""
+ALIKE = 8
+"""Grays that differ by no more from one are that one: paper has a grain."""
+GROUND = 0.45
+"""So much of what is around print is of one gray, its ground; else it is a picture."""
 NEAR = 0.5
 """Rulings that are so near each other, in heights of a line, meet, or are the same one."""
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.evidence import CONTRAST, LEAST_CONTRAST, LEAST_GAIN, NEAR, Rulings, blend
+from pillion.kinds.ocr.evidence import ALIKE, CONTRAST, GROUND, LEAST_CONTRAST, LEAST_GAIN, NEAR, Rulings, blend
 from pillion.kinds.ocr.layout import (
     Area,
     Boxes,
@@ -63,15 +63,10 @@ _ROWS_WHOLE = 3
 _TOUCHING = 0.15
 _FLAT = 0.6
 """Between rulings so near to each other, in heights of a line, there is no room for text."""
-
-
 _SHADED = 32
 """A cell is shaded where its ground is so much darker than that of the lightest one."""
 _DARKEST = 0.5
 """Per cent of a cell that may be darker than its print, or lighter."""
-_LIKE = 8
-_GROUND = 0.45
-"""So much of a cell is of one gray, within so many; else it is a picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +387,7 @@ def _on_ground(cell: Gray, shade: int, ground: int, edge: int) -> Gray:
     """
     away = cell.astype(np.float32) - shade
     inner = away[edge:-edge, edge:-edge][::2, ::2]
-    if not inner.size or np.mean(np.abs(inner) <= _LIKE) < _GROUND:
+    if not inner.size or np.mean(np.abs(inner) <= ALIKE) < GROUND:
         return cell
     low, high = np.percentile(inner, [_DARKEST, 100 - _DARKEST])
     strongest = high if high > -low else low

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.evidence import around_words
+from pillion.kinds.ocr.evidence import ALIKE, GROUND, around_words
 from pillion.kinds.ocr.layout import Gray
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.segments import UNREADABLE, Read, on_page, whole_pixels
@@ -31,10 +31,6 @@ _NEAR = 1.0
 """What is read badly, and is less far from such, in heights of it, is of the same picture."""
 _MARGIN = 0.25
 """Around a box, in heights of its line: the box of a dot, or of small print with soft edges, is all ink."""
-_LIKE = 8
-"""Grays that differ by no more from one are that one: paper has a grain."""
-_GROUND = 0.45
-"""So much of the box around print is its ground."""
 
 
 def without_texture(read: Sequence[Read]) -> tuple[list[Read], tuple[float, ...]]:
@@ -123,5 +119,5 @@ def has_ground(gray: Gray, box: Box, height: float) -> bool:
     if not part.size:
         return True
     counts = np.bincount(part.ravel(), minlength=256)
-    like = np.convolve(counts, np.ones(2 * _LIKE + 1, np.int64), "same")
-    return int(like.max()) >= _GROUND * part.size
+    like = np.convolve(counts, np.ones(2 * ALIKE + 1, np.int64), "same")
+    return int(like.max()) >= GROUND * part.size
