@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw
 
-from pillion.kinds.ocr import models, ppocr
+from pillion.kinds.ocr import ppocr
 from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import BlockType, OcrPage
 
@@ -64,7 +64,6 @@ def read(path: Path) -> OcrPage:
     return page
 
 
-@pytest.mark.skipif(not models.has_networks(), reason="the extra photos is not installed")
 def test_chinese_print_is_told_and_read_without_tesseracts_data_for_it(tmp_path: Path) -> None:
     page = read(drawn(LINES, tmp_path / "page.png"))
     assert [line.text for line in page.lines] == list(LINES)
@@ -75,7 +74,6 @@ def test_chinese_print_is_told_and_read_without_tesseracts_data_for_it(tmp_path:
         assert line.box == pytest.approx((80, 60 + LEADING * row, 80 + 15 * PITCH, 90 + LEADING * row), abs=14)
 
 
-@pytest.mark.skipif(not models.has_networks(), reason="the extra photos is not installed")
 def test_cells_of_chinese_rows_are_parted(tmp_path: Path) -> None:
     rows = tuple(f"{line[:4]} {line[4:7]} {line[7:11]}" for line in LINES)
     page = read(drawn(rows, tmp_path / "table.png", gap=160))
