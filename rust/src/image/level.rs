@@ -1,6 +1,6 @@
 //! Paper in uneven light made evenly white: each pixel is divided by the ground around it.
 
-use super::gray::{Gray, GrayBuf};
+use super::gray::{Gray, GrayBuf, whole};
 
 /// Tiles along the longer side, each as large as a few lines of type.
 const TILES: usize = 48;
@@ -17,11 +17,23 @@ pub fn levelled(gray: Gray<'_>) -> GrayBuf {
     let tile = (gray.width.max(gray.height) / TILES).max(LEAST_TILE);
     let grounds = Grounds::of(gray, tile);
     let mut data = Vec::with_capacity(gray.data.len());
-    let mut line = vec![0.0_f32; gray.width];
+    let columns: Vec<_> = (0..gray.width)
+        .map(|x| grounds.place(x, grounds.columns))
+        .collect();
     for y in 0..gray.height {
-        grounds.along(y, &mut line);
-        let row = gray.row(y).iter().zip(&line);
-        data.extend(row.map(|(&value, &factor)| (f32::from(value) * factor).min(255.0) as u8));
+        let factors = grounds.along(y);
+        let mut row = gray.row(y);
+        for some in columns.chunk_by(|one, other| one.0 == other.0) {
+            let column = some[0].0;
+            let left = factors[column];
+            let more = factors[(column + 1).min(grounds.columns - 1)] - left;
+            let (here, rest) = row.split_at(some.len());
+            data.extend(here.iter().zip(some).map(|(&value, &(_, part))| {
+                let factor = left + more * part;
+                whole((f32::from(value) * factor).min(255.0)) as u8
+            }));
+            row = rest;
+        }
     }
     GrayBuf {
         width: gray.width,
@@ -66,19 +78,15 @@ impl Grounds {
         }
     }
 
-    /// The factors of one row of pixels, between the middles of the tiles.
-    fn along(&self, y: usize, line: &mut [f32]) {
+    /// The factors at the middles of the tiles in one row of pixels.
+    fn along(&self, y: usize) -> Vec<f32> {
         let (row, part) = self.place(y, self.rows);
         let below = (row + 1).min(self.rows - 1);
-        let at = |column: usize| {
-            let upper = self.factors[row * self.columns + column];
-            upper + (self.factors[below * self.columns + column] - upper) * part
-        };
-        for (x, factor) in line.iter_mut().enumerate() {
-            let (column, part) = self.place(x, self.columns);
-            let left = at(column);
-            *factor = left + (at((column + 1).min(self.columns - 1)) - left) * part;
-        }
+        let [upper, lower] =
+            [row, below].map(|row| &self.factors[row * self.columns..][..self.columns]);
+        let both = upper.iter().zip(lower);
+        both.map(|(&upper, &lower)| upper + (lower - upper) * part)
+            .collect()
     }
 
     /// The tile whose middle is at or before a pixel, and how far the pixel is on the way to the next.

@@ -3,6 +3,8 @@
 //! After Postl, "Detection of linear oblique structures and skew scan in digitized documents", 1986: at the right angle
 //! the ink of a line falls into few bins, and neighbouring bins differ most.
 
+use super::gray::whole;
+
 /// The largest angle looked for, in degrees.
 pub const MOST: f32 = 15.0;
 const COARSE: f32 = 0.5;
@@ -78,7 +80,7 @@ fn sharpness(points: &[(f32, f32)], degrees: f32, bins: &mut [u32]) -> f64 {
     let mut places = [0_u32; 64];
     for some in points.chunks(places.len()) {
         for (place, &(x, y)) in places.iter_mut().zip(some) {
-            *place = (y * cos - x * sin + middle) as u32;
+            *place = whole(y * cos - x * sin + middle);
         }
         for &place in &places[..some.len()] {
             if let Some(bin) = bins.get_mut(place as usize) {
@@ -86,6 +88,7 @@ fn sharpness(points: &[(f32, f32)], degrees: f32, bins: &mut [u32]) -> f64 {
             }
         }
     }
-    let apart = |pair: &[u32]| u64::from(pair[0].abs_diff(pair[1])).pow(2);
+    // No more points than a square of 32 bits holds.
+    let apart = |pair: &[u32]| u64::from(pair[0].abs_diff(pair[1]).pow(2));
     bins.windows(2).map(apart).sum::<u64>() as f64
 }

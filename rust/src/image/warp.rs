@@ -10,15 +10,23 @@ pub type Map = [f64; 8];
 /// The picture through `map`, `width` x `height`, between the four nearest pixels; `ground` where there is none.
 pub fn warped(gray: Gray<'_>, map: &Map, width: usize, height: usize, ground: u8) -> GrayBuf {
     let mut data = Vec::with_capacity(width * height);
+    // Nothing has to be divided where it is turned and scaled alone.
+    let is_even = map[6] == 0.0 && map[7] == 0.0;
     for row in 0..height {
         let y = row as f64 + 0.5;
-        for column in 0..width {
+        let [down, aside, away] = [map[1], map[4], map[7]].map(|factor| factor * y);
+        data.extend((0..width).map(|column| {
             let x = column as f64 + 0.5;
-            let w = map[6] * x + map[7] * y + 1.0;
-            let u = (map[0] * x + map[1] * y + map[2]) / w - 0.5;
-            let v = (map[3] * x + map[4] * y + map[5]) / w - 0.5;
-            data.push(between(gray, u, v, ground));
-        }
+            let u = map[0] * x + down + map[2];
+            let v = map[3] * x + aside + map[5];
+            let (u, v) = if is_even {
+                (u, v)
+            } else {
+                let w = map[6] * x + away + 1.0;
+                (u / w, v / w)
+            };
+            between(gray, u - 0.5, v - 0.5, ground)
+        }));
     }
     GrayBuf {
         width,
@@ -28,14 +36,19 @@ pub fn warped(gray: Gray<'_>, map: &Map, width: usize, height: usize, ground: u8
 }
 
 /// The value at a place between the middles of pixels.
+#[inline(always)]
 fn between(gray: Gray<'_>, u: f64, v: f64, ground: u8) -> u8 {
     let (right, bottom) = (gray.width as f64 - 0.5, gray.height as f64 - 0.5);
     if !(u > -0.5 && v > -0.5 && u < right && v < bottom) {
         return ground;
     }
     let (u, v) = (u.max(0.0), v.max(0.0));
-    let (x, y) = (u as usize, v as usize);
-    let (across, down) = ((u.fract() * 256.0) as u32, (v.fract() * 256.0) as u32);
+    let (x, y) = (u as u32, v as u32);
+    let (across, down) = (
+        ((u - f64::from(x)) * 256.0) as u32,
+        ((v - f64::from(y)) * 256.0) as u32,
+    );
+    let (x, y) = (x as usize, y as usize);
     let next = (x + 1).min(gray.width - 1);
     let (upper, lower) = (gray.row(y), gray.row((y + 1).min(gray.height - 1)));
     let mix = |row: &[u8]| u32::from(row[x]) * (256 - across) + u32::from(row[next]) * across;

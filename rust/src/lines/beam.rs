@@ -5,13 +5,11 @@ use super::characters::{Character, Codes, NONE, SPACE};
 use super::found::{Found, words_along};
 use super::lattice::{After, Beam, Candidate, LENGTHS, Lattice, Node, START};
 use super::network::Outputs;
-use super::step::{Rank, Step};
+use super::step::{LEAST, Rank, Step};
 use super::words::{Kind, Positions, Words};
 
 /// What is not in a dictionary must be so much more certain (`kDictRatio`).
 const DICTIONARY: f32 = 2.25;
-const OFFSET: f32 = -0.085;
-const LEAST: f32 = -20.0;
 /// Below this a word of a dictionary is none.
 const WORST_WORD: f32 = -25.0 / 7.0;
 
@@ -47,16 +45,6 @@ impl Search<'_> {
             words_along(&lattice.path_to(end), self.characters)
         })
     }
-}
-
-/// How certain a code with a share of the outputs is: a logarithm, at most slightly below 0.
-fn certainty(share: f32) -> f32 {
-    let logarithm = if share > 2.061_153_6e-9 {
-        share.ln()
-    } else {
-        LEAST
-    };
-    logarithm + OFFSET
 }
 
 /// A candidate by its own share of the outputs; and by its share with those of others, after
@@ -151,22 +139,21 @@ impl Run<'_> {
         if step.rank(from.code) != rank {
             return;
         }
-        let again = |share: f32, after: After| Candidate {
+        let again = |certainty: f32, after: After| Candidate {
             code: from.code,
             character: from.character,
-            certainty: certainty(share),
+            certainty,
             duplicate: true,
             place: from.place,
             before: from.number,
             beam: Beam { after, ..from.beam },
         };
-        let share = step.share(from.code);
         if from.beam.after != After::Other {
-            self.push_part(again(share, After::Anything));
+            self.push_part(again(step.certainty(from.code), After::Anything));
         }
         let blank = self.search.blank;
         if from.beam.after == After::Anything && rank == Rank::Two && from.code != blank {
-            self.push_part(again(share + step.share(blank), After::Other));
+            self.push_part(again(step.with_others(from.code, None), After::Other));
         }
     }
 
@@ -177,7 +164,7 @@ impl Run<'_> {
             self.push_part(Candidate {
                 code: blank,
                 character: NONE,
-                certainty: certainty(step.share(blank)),
+                certainty: step.certainty(blank),
                 duplicate: false,
                 place: from.place,
                 before: from.number,
@@ -187,7 +174,7 @@ impl Run<'_> {
                 },
             });
         }
-        for next in step.codes(rank) {
+        for &next in step.codes(rank).iter() {
             if next == from.code {
                 continue;
             }
@@ -206,7 +193,7 @@ impl Run<'_> {
         let part = Candidate {
             code,
             character: NONE,
-            certainty: certainty(step.share(code)),
+            certainty: step.certainty(code),
             duplicate: false,
             place,
             before: from.number,
@@ -239,15 +226,9 @@ impl Run<'_> {
 
     /// The certainty of a code together with the blank, and with the code before it if both are the likeliest.
     fn with_others(&self, from: Previous, next: u32, step: &Step<'_>) -> f32 {
-        let blank = self.search.blank;
-        let mut share = step.share(next) + step.share(blank);
-        let both = (from.code == step.best && next == step.second)
-            || (next == step.best && from.code == step.second);
         let is_open = from.number != START && from.beam.after == After::Anything;
-        if is_open && from.code != blank && both {
-            share += step.share(from.code);
-        }
-        certainty(share)
+        let is_before = is_open && from.code != self.search.blank;
+        step.with_others(next, is_before.then_some(from.code))
     }
 
     /// A part of a character, a blank within it, or the same again.

@@ -65,6 +65,8 @@ pub(super) fn characters(part: &[u8]) -> Result<Vec<Character>> {
 /// Codes in order: each place of the tree is a beginning of the codes of some characters.
 pub(super) struct Codes {
     places: Vec<Place>,
+    /// The place after each code that a character begins with, which most have alone; [`NONE`] for others.
+    first: Vec<u32>,
     /// One more than the largest code.
     pub range: usize,
 }
@@ -85,6 +87,7 @@ impl Codes {
         let count = reader.size(MAX_CHARACTERS)?;
         let mut codes = Self {
             places: vec![Place::default()],
+            first: Vec::new(),
             range: 0,
         };
         for number in 0..count {
@@ -99,6 +102,10 @@ impl Codes {
             if length > 0 && number < characters {
                 codes.places[place as usize].character = Some(number as u32);
             }
+        }
+        codes.first = vec![NONE; codes.range];
+        for (&code, &place) in &codes.places[Self::ROOT as usize].next {
+            codes.first[code as usize] = place;
         }
         if codes
             .after(Self::ROOT, 0)
@@ -121,6 +128,10 @@ impl Codes {
 
     /// The place after a code, if any character has codes that begin so.
     pub fn after(&self, place: u32, code: u32) -> Option<u32> {
+        if place == Self::ROOT {
+            let first = self.first.get(code as usize).copied();
+            return first.filter(|&place| place != NONE);
+        }
         self.places[place as usize].next.get(&code).copied()
     }
 

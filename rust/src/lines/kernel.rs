@@ -26,6 +26,8 @@ pub(super) struct Matrix {
     /// `bias` less 128 x the sum of the weights: where the rows have 128 added to them.
     raised_bias: Vec<[i32; LANES]>,
     scales: Vec<[f32; LANES]>,
+    /// No scale is below 0: the largest sum of products is the largest product.
+    is_rising: bool,
 }
 
 /// Weights as they are in a file: rows of outputs, the last column for the bias.
@@ -88,6 +90,10 @@ impl Matrix {
             bias: vec![[0; LANES]; blocks],
             raised_bias: vec![[0; LANES]; blocks],
             scales: vec![[0.0; LANES]; blocks],
+            is_rising: parts
+                .iter()
+                .flat_map(|part| &part.scales)
+                .all(|&scale| scale >= 0.0),
         };
         let rows = parts
             .iter()
@@ -160,14 +166,72 @@ impl Matrix {
     }
 }
 
+/// The largest of the products of the places in each area of a picture: `x` by `y` places of rows that are `width` long.
+pub(super) struct Largest<'a> {
+    matrix: &'a Matrix,
+    width: usize,
+    x: usize,
+    y: usize,
+    sums: Vec<f32>,
+}
+
+impl<'a> Largest<'a> {
+    pub fn new(matrix: &'a Matrix, width: usize, [x, y]: [usize; 2]) -> Self {
+        Self {
+            matrix,
+            width,
+            x,
+            y,
+            sums: Vec::new(),
+        }
+    }
+
+    /// `places`: the inputs of the places of `y` rows; `most`: for each area the outputs, in the strides of the matrix.
+    pub fn of(&mut self, places: &[i8], most: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::is_x86_feature_detected as has;
+            let fits = (self.x, self.y) == (x86::SIDE, x86::SIDE) && self.matrix.is_rising;
+            if fits && has!("avx512f") && has!("avx512bw") && has!("avx512vnni") {
+                // SAFETY: the processor has these instructions.
+                return unsafe { x86::largest_vnni(self.matrix, self.width, places, most) };
+            }
+        }
+        self.of_here(places, most);
+    }
+
+    fn of_here(&mut self, places: &[i8], most: &mut [f32]) {
+        let (stride, out_stride) = (self.matrix.row_stride(), self.matrix.out_stride());
+        self.sums.resize(self.width * out_stride, 0.0);
+        most.fill(f32::NEG_INFINITY);
+        for row in places.chunks_exact((self.width * stride).max(1)) {
+            self.matrix.multiply(row, &mut self.sums);
+            let areas = most.chunks_exact_mut(out_stride);
+            for (most, area) in areas.zip(self.sums.chunks_exact(self.x * out_stride)) {
+                for place in area.chunks_exact(out_stride) {
+                    for (most, &sum) in most.iter_mut().zip(place) {
+                        *most = if sum > *most { sum } else { *most };
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{GROUP, LANES, Matrix};
     use std::arch::x86_64::*;
 
+    /// With 128 added to each: the instruction multiplies bytes without signs by those with.
+    fn raised(rows: &[i8]) -> Vec<u8> {
+        rows.iter().map(|&value| value as u8 ^ 128).collect()
+    }
+
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub(super) fn multiply_vnni(matrix: &Matrix, rows: &[i8], out: &mut [f32]) {
         let (stride, out_stride) = (matrix.row_stride(), matrix.out_stride());
+        let rows = raised(rows);
         let rows = rows.chunks(6 * stride).zip(out.chunks_mut(6 * out_stride));
         for (rows, out) in rows {
             match rows.len() / stride {
@@ -182,7 +246,7 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    fn blocks_vnni<const R: usize>(matrix: &Matrix, rows: &[i8], out: &mut [f32]) {
+    fn blocks_vnni<const R: usize>(matrix: &Matrix, rows: &[u8], out: &mut [f32]) {
         let blocks = matrix.bias.len();
         let mut block = 0;
         while block + 4 <= blocks {
@@ -200,7 +264,7 @@ mod x86 {
     fn tile_vnni<const R: usize, const B: usize>(
         matrix: &Matrix,
         block: usize,
-        rows: &[i8],
+        rows: &[u8],
         out: &mut [f32],
     ) {
         let groups = matrix.groups;
@@ -210,17 +274,14 @@ mod x86 {
                 *sum = load(&matrix.raised_bias[block + number]);
             }
         }
-        let raise = _mm512_set1_epi32(0x8080_8080_u32 as i32);
-        let rows: [&[[i8; GROUP]]; R] =
+        let rows: [&[[u8; GROUP]]; R] =
             std::array::from_fn(|row| rows[row * groups * GROUP..][..groups * GROUP].as_chunks().0);
         let parts: [&[[i8; LANES * GROUP]]; B] =
             std::array::from_fn(|number| &matrix.packed[(block + number) * groups..][..groups]);
         for group in 0..groups {
             let weights: [__m512i; B] = std::array::from_fn(|number| load(&parts[number][group]));
             for (sums, row) in sums.iter_mut().zip(&rows) {
-                let four = row[group].map(|value| value as u8);
-                let four = _mm512_set1_epi32(i32::from_le_bytes(four));
-                let four = _mm512_xor_si512(four, raise);
+                let four = _mm512_set1_epi32(i32::from_le_bytes(row[group]));
                 for (sum, &weights) in sums.iter_mut().zip(&weights) {
                     *sum = _mm512_dpbusd_epi32(*sum, four, weights);
                 }
@@ -240,6 +301,40 @@ mod x86 {
                     out,
                     _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_castsi512_ps(load(scales))),
                 );
+            }
+        }
+    }
+
+    /// The sides of the areas of [`largest_vnni`].
+    pub(super) const SIDE: usize = 3;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub(super) fn largest_vnni(matrix: &Matrix, width: usize, places: &[i8], most: &mut [f32]) {
+        let (groups, row) = (matrix.groups, width * matrix.groups);
+        let places = raised(places);
+        let (places, _) = places.as_chunks::<GROUP>();
+        let areas = most.chunks_exact_mut(matrix.out_stride());
+        for (area, most) in areas.take(width / SIDE).enumerate() {
+            let lines: [&[[u8; GROUP]]; SIDE] =
+                std::array::from_fn(|y| &places[y * row + area * SIDE * groups..][..SIDE * groups]);
+            for (block, most) in most.as_chunks_mut().0.iter_mut().enumerate() {
+                let weights = &matrix.packed[block * groups..][..groups];
+                let mut sums = [[load(&matrix.raised_bias[block]); SIDE]; SIDE];
+                for (group, weights) in weights.iter().enumerate() {
+                    let weights = load(weights);
+                    for (sums, line) in sums.iter_mut().zip(&lines) {
+                        for (x, sum) in sums.iter_mut().enumerate() {
+                            let four = i32::from_le_bytes(line[x * groups + group]);
+                            let four = _mm512_set1_epi32(four);
+                            *sum = _mm512_dpbusd_epi32(*sum, four, weights);
+                        }
+                    }
+                }
+                let [mut largest, other, last] = sums
+                    .map(|[one, two, three]| _mm512_max_epi32(_mm512_max_epi32(one, two), three));
+                largest = _mm512_max_epi32(_mm512_max_epi32(largest, other), last);
+                let scales = _mm512_castsi512_ps(load(&matrix.scales[block]));
+                store(most, _mm512_mul_ps(_mm512_cvtepi32_ps(largest), scales));
             }
         }
     }
@@ -326,6 +421,9 @@ mod x86 {
 
 // functions of numbers --------------------------------------------------------------------------------------------------
 
+/// 1.5 x 2^23: adding it rounds to a whole number, in the lowest bits.
+const ROUND: f32 = 12_582_912.0;
+
 /// e to the power of `x`, to seven digits; `x` is kept within -86 and 86.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
@@ -335,7 +433,6 @@ pub(super) fn exp(x: f32) -> f32 {
 /// The same, `x` kept within other bounds.
 #[inline(always)]
 fn exp_within<const BOUND: i32>(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0; // 1.5 x 2^23: adding it rounds to a whole number, in the lowest bits
     let x = x.clamp(-(BOUND as f32), BOUND as f32);
     let raised = x * std::f32::consts::LOG2_E + ROUND;
     let whole = raised - ROUND;
@@ -357,11 +454,13 @@ fn tanh(x: f32) -> f32 {
     2.0 / (1.0 + exp(-2.0 * x)) - 1.0
 }
 
-/// The int8 of a number from -1 to 1.
+/// The int8 of a number from -1 to 1, halves away from 0.
 #[inline(always)]
-fn quantised(x: f32) -> i8 {
+pub(super) fn quantised(x: f32) -> i8 {
     let scaled = (x * ONE).clamp(-ONE, ONE);
-    (scaled + f32::copysign(0.5, scaled)) as i32 as i8
+    let whole = (scaled + f32::copysign(0.5, scaled)).trunc();
+    // The lowest bits of the sum are the number: a cast would look at each by itself for what an int32 cannot hold.
+    (whole + ROUND).to_bits() as i8
 }
 
 /// A function in three builds of the same code, the one for this processor called.
@@ -397,7 +496,19 @@ macro_rules! on_this_processor {
     };
 }
 
-on_this_processor!(step, step_avx512, step_avx2, step_here, (gates: &[f32], state: &mut [f32], output: &mut [i8]));
+on_this_processor!(steps, steps_avx512, steps_avx2, steps_here,
+    (gates: &[f32], stride: usize, states: &mut [f32], size: usize, outputs: &mut [i8]));
+
+/// One step of cells of one `size`, whose gates are `stride` apart.
+#[inline(always)]
+fn steps_here(gates: &[f32], stride: usize, states: &mut [f32], size: usize, outputs: &mut [i8]) {
+    let cells = states
+        .chunks_exact_mut(size)
+        .zip(outputs.chunks_exact_mut(size));
+    for (gates, (state, output)) in gates.chunks_exact(stride).zip(cells) {
+        step_here(gates, state, output);
+    }
+}
 
 /// One step of a cell: `gates` are four times the size of `state`: for what comes in, whether it is let in, whether the
 /// state is kept, and whether it is let out (lstm/lstm.cpp).

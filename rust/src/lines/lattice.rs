@@ -32,6 +32,17 @@ pub(super) struct Beam {
 
 impl Beam {
     const COUNT: usize = 2 * AFTERS.len() * LENGTHS;
+    /// A bit for each of those that anything may follow.
+    const OPEN: u64 = {
+        let (mut open, mut number) = (0, 0);
+        while number < Self::COUNT {
+            if number / LENGTHS % AFTERS.len() == After::Anything as usize {
+                open |= 1 << number;
+            }
+            number += 1;
+        }
+        open
+    };
 
     /// Of whole characters.
     pub fn whole(in_words: bool, after: After) -> Self {
@@ -103,6 +114,8 @@ impl Node {
 pub(super) struct Lattice {
     done: Vec<Node>,
     beams: Vec<Vec<Node>>,
+    /// A bit for each beam of the present step that has nodes.
+    filled: u64,
     /// The best node of each kind behind which a word may begin.
     starts: [Option<Node>; AFTERS.len()],
     blank: u32,
@@ -113,6 +126,7 @@ impl Lattice {
         Self {
             done: Vec::new(),
             beams: vec![Vec::new(); Beam::COUNT],
+            filled: 0,
             starts: [const { None }; AFTERS.len()],
             blank,
         }
@@ -158,6 +172,7 @@ impl Lattice {
     /// Adds a node to a beam of the present step if there is room, or if it is better than the worst.
     pub fn push(&mut self, beam: Beam, node: Node) {
         let nodes = &mut self.beams[beam.number()];
+        self.filled |= 1 << beam.number();
         let width = beam.width();
         let worst = worst_of(nodes);
         if nodes.len() >= width && worst.is_none_or(|worst| node.score <= nodes[worst].score) {
@@ -209,16 +224,17 @@ impl Lattice {
 
     /// Whether the present step has a node that anything may follow.
     pub fn goes_on(&self) -> bool {
-        let open = |number: usize| Beam::numbered(number).after == After::Anything;
-        (0..Beam::COUNT).any(|number| open(number) && !self.beams[number].is_empty())
+        self.filled & Beam::OPEN != 0
     }
 
     /// Ends the present step: the numbers of its nodes, with their beams.
     pub fn end_step(&mut self) -> Vec<(Beam, u32)> {
         self.starts = [const { None }; AFTERS.len()];
         let mut ended = Vec::new();
-        for (number, nodes) in self.beams.iter_mut().enumerate() {
-            for node in nodes.drain(..) {
+        while self.filled != 0 {
+            let number = self.filled.trailing_zeros() as usize;
+            self.filled &= self.filled - 1;
+            for node in self.beams[number].drain(..) {
                 ended.push((Beam::numbered(number), self.done.len() as u32));
                 self.done.push(node);
             }

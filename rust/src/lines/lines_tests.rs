@@ -1,6 +1,6 @@
 //! The models are made here, of random weights: what they read means nothing, but it is read the same way everywhere.
 
-use super::kernel::{Matrix, Weights, exp};
+use super::kernel::{Matrix, Weights, exp, quantised};
 use super::network::{Layer, Values, flattened, forward, run_near};
 use super::reader::Reader;
 use super::words::Words;
@@ -270,17 +270,16 @@ fn the_largest_of_an_area_is_what_layers_in_turn_make_of_it() {
     let mut bytes = Vec::new();
     weights(&mut bytes, &mut dice, 16, 9);
     let part = Weights::read(&mut Reader(&bytes)).unwrap();
-    let layers = [
-        Layer::Series(vec![
-            Layer::Convolve {
-                half_x: 1,
-                half_y: 1,
-            },
-            Layer::Tanh(Matrix::stacked(&[part], 9).unwrap()),
-        ]),
-        Layer::Maxpool { x: 3, y: 2 },
-    ];
-    for (height, width) in [(36, 100), (7, 3), (3, 2)] {
+    let near = Layer::Series(vec![
+        Layer::Convolve {
+            half_x: 1,
+            half_y: 1,
+        },
+        Layer::Tanh(Matrix::stacked(&[part], 9).unwrap()),
+    ]);
+    let mut layers = [near, Layer::Input];
+    for (height, width, y) in [(36, 100, 2), (36, 100, 3), (7, 3, 2), (7, 3, 3), (3, 2, 2)] {
+        layers[1] = Layer::Maxpool { x: 3, y };
         let picture = Values {
             height,
             width,
@@ -293,8 +292,23 @@ fn the_largest_of_an_area_is_what_layers_in_turn_make_of_it() {
             forward(layer, values, 7)
         });
         let found = run_near(&flattened(&layers), picture, 7);
-        assert_eq!((found.height, found.width), (height / 2, width / 3));
+        assert_eq!((found.height, found.width), (height / y, width / 3));
         assert_eq!(found.data, in_turn[0].data);
+    }
+}
+
+#[test]
+fn bytes_are_those_that_a_cast_makes() {
+    for step in -1_100_000..=1_100_000 {
+        let x = step as f32 / 1e6;
+        let scaled = (x * 127.0).clamp(-127.0, 127.0);
+        let want = (scaled + f32::copysign(0.5, scaled)) as i32;
+        assert_eq!(i32::from(quantised(x)), want, "{x}");
+    }
+    let just_below = f32::from_bits((0.5_f32 / 127.0).to_bits() - 1);
+    for x in [just_below, -just_below, 0.0, -0.0] {
+        let want = (x * 127.0 + f32::copysign(0.5, x)) as i32;
+        assert_eq!(i32::from(quantised(x)), want, "{x}");
     }
 }
 

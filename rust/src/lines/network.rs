@@ -1,6 +1,6 @@
 //! The network of a model: read from its bytes, and run on many lines at once.
 
-use super::kernel::{Matrix, Weights, all_tanh, softmax, step};
+use super::kernel::{Largest, Matrix, Weights, all_tanh, softmax, steps};
 use super::reader::{Reader, corrupt, unsupported};
 use crate::error::Result;
 
@@ -450,21 +450,21 @@ fn stacked(values: &Values, half_x: usize, half_y: usize, seed: u64, stride: usi
     let (width, height) = (values.width, values.height);
     let mut data = Vec::with_capacity(width * height * stride);
     let more = stride - features;
-    let deep = 2 * half_y + 1;
+    let are_nine = values.features == 1 && half_x == 1 && half_y == 1 && stride == NINE;
+    let mut columns = Vec::new();
     for y in 0..height {
-        let within = y >= half_y && y + half_y < height;
-        for x in 0..width {
-            if within && values.features == 1 && x >= half_x && x + half_x < width {
-                let corner = (y - half_y) * width + x - half_x;
-                let mut at = data.len();
-                data.resize(at + stride, 0);
-                for column in corner..=corner + 2 * half_x {
-                    let pixels = values.data[column..].iter().step_by(width);
-                    for (place, &value) in data[at..at + deep].iter_mut().zip(pixels) {
-                        *place = value;
-                    }
-                    at += deep;
-                }
+        let mut x = 0;
+        while x < width {
+            if x == 1 && are_nine && (1..height - 1).contains(&y) && width > 2 {
+                let [above, here, below] =
+                    [y - 1, y, y + 1].map(|row| &values.data[row * width..][..width]);
+                columns.clear();
+                let three = above.iter().zip(here).zip(below);
+                columns.extend(three.map(|((&above, &here), &below)| [above, here, below, 0]));
+                let start = data.len();
+                data.resize(start + (width - 2) * NINE, 0);
+                stack_nine(&columns, data[start..].as_chunks_mut().0);
+                x = width - 1;
                 continue;
             }
             for step_x in 0..=2 * half_x {
@@ -480,9 +480,22 @@ fn stacked(values: &Values, half_x: usize, half_y: usize, seed: u64, stride: usi
                 }
             }
             data.resize(data.len() + more, 0);
+            x += 1;
         }
     }
     data
+}
+
+/// Nine bytes, and three that are 0.
+const NINE: usize = 12;
+
+/// Three columns of three, and a 0 after each, for each place: the 0 is where the next column begins.
+fn stack_nine(columns: &[[i8; 4]], places: &mut [[i8; NINE]]) {
+    for (place, three) in places.iter_mut().zip(columns.windows(3)) {
+        place[..4].copy_from_slice(&three[0]);
+        place[3..7].copy_from_slice(&three[1]);
+        place[6..10].copy_from_slice(&three[2]);
+    }
 }
 
 /// The largest tangent in each area of `x` by `y` places of what a matrix makes of each place's neighbours. Of the products the
@@ -497,24 +510,13 @@ fn convolved(
     let (height, width) = (values.height / y, values.width / x);
     let (size, stride, out_stride) = (matrix.outputs, matrix.row_stride(), matrix.out_stride());
     let places = stacked(values, half_x, half_y, seed, stride);
-    let mut sums = vec![0.0; values.width * out_stride];
     let mut most = vec![0.0; width * out_stride];
     let mut made = vec![0; width * out_stride];
     let mut data = Vec::with_capacity(height * width * size);
     let row = (values.width * stride).max(1);
+    let mut largest = Largest::new(matrix, values.width, [x, y]);
     for rows in places.chunks_exact(y * row) {
-        most.fill(f32::NEG_INFINITY);
-        for row in rows.chunks_exact(row) {
-            matrix.multiply(row, &mut sums);
-            let areas = most.chunks_exact_mut(out_stride);
-            for (most, area) in areas.zip(sums.chunks_exact(x * out_stride)) {
-                for place in area.chunks_exact(out_stride) {
-                    for (most, &sum) in most.iter_mut().zip(place) {
-                        *most = if sum > *most { sum } else { *most };
-                    }
-                }
-            }
-        }
+        largest.of(rows, &mut most);
         all_tanh(&most, &mut made);
         for place in made.chunks_exact(out_stride) {
             data.extend_from_slice(&place[..size]);
@@ -655,6 +657,7 @@ fn cells(gates: &Matrix, size: usize, last_only: bool, values: &[Values]) -> Vec
     rows.sort_by_key(|&(number, _)| std::cmp::Reverse(values[number].width));
     let (stride, out_stride) = (gates.row_stride(), gates.out_stride());
     let mut sums = vec![0.0; TOGETHER * out_stride];
+    let mut made = vec![0; TOGETHER * size];
     for rows in rows.chunks(TOGETHER) {
         let mut sources = vec![0_i8; rows.len() * stride];
         let mut states = vec![0.0_f32; rows.len() * size];
@@ -673,22 +676,24 @@ fn cells(gates: &Matrix, size: usize, last_only: bool, values: &[Values]) -> Vec
                 &sources[..running * stride],
                 &mut sums[..running * out_stride],
             );
+            steps(
+                &sums[..running * out_stride],
+                out_stride,
+                &mut states[..running * size],
+                size,
+                &mut made[..running * size],
+            );
             let each = sources
                 .chunks_exact_mut(stride)
-                .zip(states.chunks_exact_mut(size));
-            for ((&(number, row), (source, state)), sums) in rows[..running]
-                .iter()
-                .zip(each)
-                .zip(sums.chunks_exact(out_stride))
-            {
-                let output = &mut source[inputs..inputs + size];
-                step(sums, state, output);
-                let place = if last_only {
-                    row
-                } else {
-                    row * values[number].width + t
-                };
-                outputs[number].data[place * size..][..size].copy_from_slice(output);
+                .zip(made.chunks_exact(size));
+            for (&(number, row), (source, made)) in rows[..running].iter().zip(each) {
+                source[inputs..inputs + size].copy_from_slice(made);
+                let width = values[number].width;
+                if last_only && t + 1 < width {
+                    continue;
+                }
+                let place = if last_only { row } else { row * width + t };
+                outputs[number].data[place * size..][..size].copy_from_slice(made);
             }
         }
     }

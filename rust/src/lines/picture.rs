@@ -44,15 +44,13 @@ pub(super) fn cut(
     if right <= left || bottom <= top {
         return None;
     }
-    let data = (top..bottom)
-        .flat_map(|y| &page.data[y * page.width + left..y * page.width + right])
-        .copied();
+    let rows = (top..bottom).map(|y| &page.data[y * page.width + left..y * page.width + right]);
     let whole = Cut {
         left,
         factor: 1.0,
         width: right - left,
         height: bottom - top,
-        data: data.collect(),
+        data: rows.collect::<Vec<_>>().concat(),
     };
     let factor = height as f32 / whole.height as f32;
     let width = (factor * whole.width as f32 + 0.5) as usize;
@@ -77,9 +75,9 @@ fn scaled(cut: &Cut, factor: f32, width: usize, height: usize) -> Cut {
         by_neighbours(cut, width, height)
     };
     let data = if factor < 0.7 && factor > 0.2 {
-        sharpened(&data, width, 1, 0.2)
+        sharpened::<1>(&data, width, 0.2)
     } else if (0.7..1.4).contains(&factor) {
-        sharpened(&data, width, 2, 0.4)
+        sharpened::<2>(&data, width, 0.4)
     } else {
         data
     };
@@ -104,19 +102,26 @@ fn places(from: usize, to: usize) -> Vec<(usize, u32)> {
 
 fn by_neighbours(cut: &Cut, width: usize, height: usize) -> Vec<u8> {
     let (columns, rows) = (places(cut.width, width), places(cut.height, height));
+    let last = cut.width - 1;
+    let columns: Vec<_> = columns[..width]
+        .iter()
+        .map(|&(x, across)| (x.min(last), (x + 1).min(last), across as u16))
+        .collect();
+    // Each row of the page across, in sixteenths: with those down, at most 255 x 256, within 16 bits.
+    let mut across = Vec::with_capacity(cut.height * width);
+    for row in cut.data.chunks_exact(cut.width) {
+        across.extend(columns.iter().map(|&(x, next, across)| {
+            (16 - across) * u16::from(row[x]) + across * u16::from(row[next])
+        }));
+    }
     let mut data = Vec::with_capacity(width * height);
     for &(y, down) in &rows[..height] {
         let y = y.min(cut.height - 1);
-        let upper = &cut.data[y * cut.width..][..cut.width];
         let below = (y + 1).min(cut.height - 1);
-        let lower = &cut.data[below * cut.width..][..cut.width];
-        data.extend(columns[..width].iter().map(|&(x, across)| {
-            let x = x.min(cut.width - 1);
-            let next = (x + 1).min(cut.width - 1);
-            let top = (16 - across) * u32::from(upper[x]) + across * u32::from(upper[next]);
-            let bottom = (16 - across) * u32::from(lower[x]) + across * u32::from(lower[next]);
-            (((16 - down) * top + down * bottom + 128) / 256) as u8
-        }));
+        let [upper, lower] = [y, below].map(|y| &across[y * width..][..width]);
+        let down = down as u16;
+        let blend = |(&top, &bottom)| (((16 - down) * top + down * bottom + 128) / 256) as u8;
+        data.extend(upper.iter().zip(lower).map(blend));
     }
     data
 }
@@ -162,27 +167,44 @@ fn by_area(cut: &Cut, width: usize, height: usize) -> Vec<u8> {
     data
 }
 
-/// The difference to the mean of the neighbours, `half` to each side, added `share` times. Not at the edges.
-fn sharpened(data: &[u8], width: usize, half: usize, share: f32) -> Vec<u8> {
+/// 2^23: numbers of 32 bits from here on are whole.
+const WHOLE: f32 = 8_388_608.0;
+
+/// The difference to the mean of the neighbours, `HALF` to each side, added `share` times. Not at the edges.
+fn sharpened<const HALF: usize>(data: &[u8], width: usize, share: f32) -> Vec<u8> {
     let height = data.len() / width.max(1);
     let mut sharp = data.to_vec();
-    let side = 2 * half + 1;
+    let side = 2 * HALF + 1;
     if width < side || height < side {
         return sharp;
     }
     let norm = 1.0 / (side * side) as f32;
-    let mut across = vec![0_u16; data.len()];
-    for (sums, row) in across.chunks_exact_mut(width).zip(data.chunks_exact(width)) {
-        for (sum, window) in sums[half..].iter_mut().zip(row.windows(side)) {
-            *sum = window.iter().map(|&value| u16::from(value)).sum();
+    let inner = width - 2 * HALF;
+    let mut across = vec![0_u16; height * inner];
+    for (sums, row) in across.chunks_exact_mut(inner).zip(data.chunks_exact(width)) {
+        for shift in 0..side {
+            for (sum, &value) in sums.iter_mut().zip(&row[shift..]) {
+                *sum += u16::from(value);
+            }
         }
     }
-    for y in half..height - half {
-        for x in half..width - half {
-            let sum: u16 = (y - half..=y + half).map(|y| across[y * width + x]).sum();
-            let value = f32::from(data[y * width + x]);
-            let new = value + share * (value - norm * f32::from(sum));
-            sharp[y * width + x] = (f64::from(new) + 0.5).clamp(0.0, 255.0) as u8;
+    let mut sums = vec![0_u16; inner];
+    for y in HALF..height - HALF {
+        sums.fill(0);
+        for row in across[(y - HALF) * inner..].chunks_exact(inner).take(side) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+        let from = y * width + HALF;
+        let values = data[from..from + inner].iter().zip(&sums);
+        for (sharp, (&value, &sum)) in sharp[from..from + inner].iter_mut().zip(values) {
+            let value = f32::from(value);
+            let new = (value + share * (value - norm * f32::from(sum))).clamp(0.0, 255.0);
+            // Rounded, halves up: the sum has the nearest whole number in its lowest bits, of two the even one.
+            let sum = new + WHOLE;
+            let is_half_less = new - (sum - WHOLE) >= 0.5;
+            *sharp = (sum.to_bits() + u32::from(is_half_less)) as u8;
         }
     }
     sharp
@@ -256,4 +278,35 @@ fn quantile(counts: &[u32; 256], share: f64) -> Option<f32> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As leptonica does it, one pixel after the other.
+    #[test]
+    fn pictures_are_sharpened_by_the_mean_of_their_neighbours() {
+        let (width, height, share) = (61, 19, 0.4);
+        let data: Vec<u8> = (0..width * height)
+            .map(|place| (place * place * 7 % 251) as u8)
+            .collect();
+        let sharp = sharpened::<2>(&data, width, share);
+        for y in 0..height {
+            for x in 0..width {
+                let at = y * width + x;
+                let is_inside = (2..width - 2).contains(&x) && (2..height - 2).contains(&y);
+                if !is_inside {
+                    assert_eq!(sharp[at], data[at]);
+                    continue;
+                }
+                let rows = (y - 2..=y + 2).map(|y| &data[y * width + x - 2..][..5]);
+                let sum: u16 = rows.flatten().map(|&value| u16::from(value)).sum();
+                let value = f32::from(data[at]);
+                let new = value + share * (value - 1.0 / 25.0 * f32::from(sum));
+                let want = (f64::from(new) + 0.5).clamp(0.0, 255.0) as u8;
+                assert_eq!(sharp[at], want, "{x}, {y}");
+            }
+        }
+    }
 }
