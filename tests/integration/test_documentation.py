@@ -29,7 +29,7 @@ NOT_RUN = {
     ("README.md", "make demo"),
     ("README.md", "make demo DIR=~/Pictures"),
     ("README.md", "pip install '.[all,models]'"),
-    ("building.md", "make setup        # .venv with everything, Pillion built"),
+    ("building.md", "make setup        # .venv with everything, Pillion built in release mode"),
     ("installing.md", "pip install pillion                       # thumbnails and the text of PDFs"),
     ("backup.md", 'sqlite3 photos.pillion/catalog.sqlite ".backup backup/catalog.sqlite"'),
     ("events.md", "pillion events --follow            # from now on, until Ctrl-C (exit code 130)"),
