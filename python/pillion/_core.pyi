@@ -505,6 +505,9 @@ def rulings(gray: NDArray[np.uint8], height: float) -> tuple[NDArray[np.float64]
 def levelled(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paper in uneven light made evenly white: each pixel divided by the ground around it."""
 
+def enlarged(gray: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture in another ``size`` (H, W), bilinear, to the nearest gray. Raises ValueError beyond 268,435,456 pixels."""
+
 def warped(
     gray: NDArray[np.uint8],
     map: Sequence[float],

@@ -21,6 +21,7 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(print_of, m)?)?;
     m.add_function(wrap_pyfunction!(rulings, m)?)?;
     m.add_function(wrap_pyfunction!(levelled, m)?)?;
+    m.add_function(wrap_pyfunction!(enlarged, m)?)?;
     m.add_function(wrap_pyfunction!(warped, m)?)?;
     Ok(())
 }
@@ -206,6 +207,29 @@ fn levelled<'py>(
 }
 
 #[pyfunction]
+fn enlarged<'py>(
+    py: Python<'py>,
+    gray: PyReadonlyArray2<'py, u8>,
+    size: (usize, usize),
+) -> PyResult<Bound<'py, PyArray2<u8>>> {
+    let (height, width) = checked(size)?;
+    let gray = copied(&gray)?;
+    let made = detached(py, || Ok(image::enlarged(gray.as_gray(), width, height)))?;
+    array_of(py, made)
+}
+
+/// The rows and columns of a picture to make. Raises `ValueError` for none, and for more pixels than a picture may have.
+fn checked(size: (usize, usize)) -> PyResult<(usize, usize)> {
+    let pixels = size.0.checked_mul(size.1);
+    if pixels.is_none_or(|pixels| pixels == 0 || pixels > 1 << 28) {
+        return Err(PyValueError::new_err(
+            "the size must be 1 to 268,435,456 pixels",
+        ));
+    }
+    Ok(size)
+}
+
+#[pyfunction]
 #[pyo3(signature = (gray, map, size, *, ground = 255))]
 fn warped<'py>(
     py: Python<'py>,
@@ -214,15 +238,7 @@ fn warped<'py>(
     size: (usize, usize),
     ground: u8,
 ) -> PyResult<Bound<'py, PyArray2<u8>>> {
-    let (height, width) = size;
-    if width
-        .checked_mul(height)
-        .is_none_or(|pixels| pixels == 0 || pixels > 1 << 28)
-    {
-        return Err(PyValueError::new_err(
-            "the size must be 1 to 268,435,456 pixels",
-        ));
-    }
+    let (height, width) = checked(size)?;
     let gray = copied(&gray)?;
     let made = detached(py, || {
         Ok(image::warped(gray.as_gray(), &map, width, height, ground))

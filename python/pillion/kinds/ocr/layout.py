@@ -267,21 +267,7 @@ def for_print(gray: Gray) -> Gray:
 
 def enlarged(gray: Gray, width: int, height: int) -> Gray:
     """Bilinear, to ``(height, width)``."""
-    rows, row_part = _positions(gray.shape[0], height)
-    columns, column_part = _positions(gray.shape[1], width)
-    source = gray.astype(np.float32)
-    next_column = np.minimum(columns + 1, gray.shape[1] - 1)
-    wide = source[:, columns] * (1 - column_part) + source[:, next_column] * column_part
-    next_row = np.minimum(rows + 1, gray.shape[0] - 1)
-    tall = wide[rows] * (1 - row_part[:, None]) + wide[next_row] * row_part[:, None]
-    return np.ascontiguousarray(np.rint(tall), dtype=np.uint8)
-
-
-def _positions(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """For each new pixel the old one at or before its centre, and how far it is on the way to the next."""
-    centres = np.clip((np.arange(new, dtype=np.float32) + 0.5) * (old / new) - 0.5, 0, old - 1)
-    first = np.floor(centres).astype(np.intp)
-    return first, (centres - first).astype(np.float32)
+    return _core.enlarged(gray, (height, width))
 
 
 # the rim --------------------------------------------------------------------------------------------------------------
