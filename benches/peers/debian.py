@@ -26,5 +26,18 @@ def unpack(packages: Sequence[str], folder: Path) -> None:
         ) from None
 
 
+def with_dependencies(package: str) -> list[str]:
+    """``package`` and what it needs, without what this machine has, as apt-get would install it. Raises SetupError."""
+    command = ["apt-get", "install", "--simulate", "--no-install-recommends", package]
+    try:
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SetupError(
+            f"apt-get does not say what the Debian package {package} needs ({error}): on a Debian or Ubuntu machine, "
+            "run apt-get update and try again"
+        ) from None
+    return [line.split()[1] for line in said.splitlines() if line.startswith("Inst ")]
+
+
 def _run(folder: Path, *command: str) -> None:
     subprocess.run(command, cwd=folder, check=True, capture_output=True)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benches.peers.debian import unpack
+from benches.peers.debian import unpack, with_dependencies
 from benches.peers.environments import SetupError
 
 LANGUAGES = ("eng", "deu", "fra", "spa", "osd")
@@ -50,10 +50,10 @@ def _gather(home: Path, folder: Path) -> None:
 
 
 def _use_unpacked(home: Path) -> None:
-    """The program from its package, with the libraries it needs beside it."""
+    """The program from its package, with the libraries that it needs and this machine lacks beside it."""
     program = home / "unpacked" / "usr" / "bin" / "tesseract"
     if not program.is_file():
-        unpack(["tesseract-ocr", "libtesseract5", "liblept5"], home / "unpacked")
+        unpack(with_dependencies("tesseract-ocr"), home / "unpacked")
         shutil.copytree(home / "unpacked" / _HOME, home / "tessdata", dirs_exist_ok=True)
     libraries = sorted({str(file.parent) for file in (home / "unpacked" / "usr" / "lib").rglob("*.so*")})
     os.environ["LD_LIBRARY_PATH"] = os.pathsep.join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")])

@@ -506,7 +506,10 @@ def levelled(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Paper in uneven light made evenly white: each pixel divided by the ground around it."""
 
 def enlarged(gray: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The picture in another ``size`` (H, W), bilinear, to the nearest gray. Raises ValueError beyond 268,435,456 pixels."""
+    """The picture in another ``size`` (H, W), bilinear, to the nearest gray.
+
+    Raises ValueError for a picture or a ``size`` without pixels, and for a ``size`` beyond 268,435,456 of them.
+    """
 
 def warped(
     gray: NDArray[np.uint8],

@@ -14,6 +14,7 @@ pub mod image;
 pub mod lines;
 pub mod parallel;
 pub mod paths;
+pub mod rounding;
 pub mod sandbox;
 pub mod schedule;
 pub mod search;

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.kinds.ocr.layout import Layout, LayoutAnalysis, dark_on_light, enlarged, gray_of, turned_back
+from pillion import _core
+from pillion.kinds.ocr.layout import Layout, LayoutAnalysis, dark_on_light, gray_of, turned_back
 from pillion.kinds.ocr.page import RecognisedPage, better_scale, recognise_page
 from pillion.kinds.ocr.segments import believable
 from pillion.kinds.ocr.tesseract import (
@@ -328,6 +329,6 @@ def test_dark_pages_are_inverted() -> None:
 
 def test_enlarging_keeps_edges_and_level() -> None:
     step = np.repeat(np.array([[0, 200]], dtype=np.uint8), 2, axis=0)
-    large = enlarged(step, 8, 4)
+    large = _core.enlarged(step, (4, 8))
     assert large.shape == (4, 8)
     assert large[0].tolist() == [0, 0, 25, 75, 125, 175, 200, 200]

@@ -1,9 +1,7 @@
 //! Small print made larger, for the layout analysis.
 
 use super::gray::{Gray, GrayBuf};
-
-/// 2^23: numbers of 32 bits from here on are whole, in their lowest bits.
-const WHOLE: f32 = 8_388_608.0;
+use crate::rounding;
 
 /// The pixel at or before a place, the one after it, and how far the place is on the way to that.
 type Place = (usize, usize, f32);
@@ -30,10 +28,9 @@ pub fn enlarged(gray: Gray<'_>, width: usize, height: usize) -> GrayBuf {
         }
         let before = 1.0 - part;
         let values = upper.values.iter().zip(&lower.values);
-        data.extend(values.map(|(&upper, &lower)| {
-            let value = upper * before + lower * part;
-            (value + WHOLE).to_bits() as u8
-        }));
+        data.extend(
+            values.map(|(&upper, &lower)| rounding::half_even(upper * before + lower * part)),
+        );
     }
     GrayBuf {
         width,

@@ -187,30 +187,9 @@ pub fn reduced(gray: Gray<'_>, factor: usize) -> GrayBuf {
     }
 }
 
-/// A number from 0 to 2^23 without its fraction. A cast would look at each by itself for what an integer cannot hold; this
-/// is done for several at once.
-#[inline(always)]
-pub(super) fn whole(number: f32) -> u32 {
-    const WHOLE: f32 = 8_388_608.0; // 2^23: from here on numbers of 32 bits are whole, in their lowest bits
-    let sum = number + WHOLE;
-    let is_up = sum - WHOLE > number;
-    (sum.to_bits().wrapping_sub(WHOLE.to_bits())).wrapping_sub(u32::from(is_up))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whole_numbers_are_those_that_a_cast_makes() {
-        for step in 0..2_000_000 {
-            let number = step as f32 * 0.006_1;
-            assert_eq!(whole(number), number as u32, "{number}");
-        }
-        for number in [0.499_999_97, 0.999_999_94, 1.0, 254.999_98, 8_388_607.5] {
-            assert_eq!(whole(number), number as u32, "{number}");
-        }
-    }
 
     fn counted(width: usize, height: usize) -> GrayBuf {
         let data = (0..width * height).map(|place| (place % 251) as u8);

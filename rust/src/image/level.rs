@@ -1,6 +1,7 @@
 //! Paper in uneven light made evenly white: each pixel is divided by the ground around it.
 
-use super::gray::{Gray, GrayBuf, whole};
+use super::gray::{Gray, GrayBuf};
+use crate::rounding;
 
 /// Tiles along the longer side, each as large as a few lines of type.
 const TILES: usize = 48;
@@ -30,7 +31,7 @@ pub fn levelled(gray: Gray<'_>) -> GrayBuf {
             let (here, rest) = row.split_at(some.len());
             data.extend(here.iter().zip(some).map(|(&value, &(_, part))| {
                 let factor = left + more * part;
-                whole((f32::from(value) * factor).min(255.0)) as u8
+                rounding::down((f32::from(value) * factor).min(255.0)) as u8
             }));
             row = rest;
         }

@@ -3,7 +3,7 @@
 //! After Postl, "Detection of linear oblique structures and skew scan in digitized documents", 1986: at the right angle
 //! the ink of a line falls into few bins, and neighbouring bins differ most.
 
-use super::gray::whole;
+use crate::rounding;
 
 /// The largest angle looked for, in degrees.
 pub const MOST: f32 = 15.0;
@@ -80,7 +80,7 @@ fn sharpness(points: &[(f32, f32)], degrees: f32, bins: &mut [u32]) -> f64 {
     let mut places = [0_u32; 64];
     for some in points.chunks(places.len()) {
         for (place, &(x, y)) in places.iter_mut().zip(some) {
-            *place = whole(y * cos - x * sin + middle);
+            *place = rounding::down(y * cos - x * sin + middle);
         }
         for &place in &places[..some.len()] {
             if let Some(bin) = bins.get_mut(place as usize) {

@@ -4,6 +4,7 @@
 
 use super::reader::{Reader, corrupt, unsupported};
 use crate::error::Result;
+use crate::rounding;
 
 /// Outputs in a block: a register of 512 bits holds so many int32.
 pub(super) const LANES: usize = 16;
@@ -421,9 +422,6 @@ mod x86 {
 
 // functions of numbers --------------------------------------------------------------------------------------------------
 
-/// 1.5 x 2^23: adding it rounds to a whole number, in the lowest bits.
-const ROUND: f32 = 12_582_912.0;
-
 /// e to the power of `x`, to seven digits; `x` is kept within -86 and 86.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
@@ -434,8 +432,8 @@ pub(super) fn exp(x: f32) -> f32 {
 #[inline(always)]
 fn exp_within<const BOUND: i32>(x: f32) -> f32 {
     let x = x.clamp(-(BOUND as f32), BOUND as f32);
-    let raised = x * std::f32::consts::LOG2_E + ROUND;
-    let whole = raised - ROUND;
+    let raised = x * std::f32::consts::LOG2_E + rounding::SIGNED;
+    let whole = raised - rounding::SIGNED;
     let rest = (x - whole * 0.693_359_4) + whole * 2.121_944_4e-4;
     // The best polynomial of this degree within half of the logarithm of 2: 1e-7 from it at most.
     let mut sum = 8.290_304e-3_f32;
@@ -444,7 +442,7 @@ fn exp_within<const BOUND: i32>(x: f32) -> f32 {
     }
     let power = raised
         .to_bits()
-        .wrapping_sub(ROUND.to_bits())
+        .wrapping_sub(rounding::SIGNED.to_bits())
         .wrapping_add(127);
     sum * f32::from_bits(power << 23)
 }
@@ -459,8 +457,7 @@ fn tanh(x: f32) -> f32 {
 pub(super) fn quantised(x: f32) -> i8 {
     let scaled = (x * ONE).clamp(-ONE, ONE);
     let whole = (scaled + f32::copysign(0.5, scaled)).trunc();
-    // The lowest bits of the sum are the number: a cast would look at each by itself for what an int32 cannot hold.
-    (whole + ROUND).to_bits() as i8
+    (whole + rounding::SIGNED).to_bits() as i8
 }
 
 /// A function in three builds of the same code, the one for this processor called.

@@ -36,7 +36,7 @@ impl Beam {
     const OPEN: u64 = {
         let (mut open, mut number) = (0, 0);
         while number < Self::COUNT {
-            if number / LENGTHS % AFTERS.len() == After::Anything as usize {
+            if matches!(Self::numbered(number).after, After::Anything) {
                 open |= 1 << number;
             }
             number += 1;
@@ -57,7 +57,7 @@ impl Beam {
         (usize::from(self.in_words) * AFTERS.len() + self.after as usize) * LENGTHS + self.length
     }
 
-    fn numbered(number: usize) -> Self {
+    const fn numbered(number: usize) -> Self {
         Self {
             in_words: number >= AFTERS.len() * LENGTHS,
             after: AFTERS[number / LENGTHS % AFTERS.len()],

@@ -1,6 +1,7 @@
 //! The picture of a line as the network takes it: cut out, scaled, and black and white made equal in all.
 
 use super::network::Values;
+use crate::rounding;
 
 /// Tesseract leaves so many pixels around a line.
 const MARGIN: i32 = 4;
@@ -167,9 +168,6 @@ fn by_area(cut: &Cut, width: usize, height: usize) -> Vec<u8> {
     data
 }
 
-/// 2^23: numbers of 32 bits from here on are whole.
-const WHOLE: f32 = 8_388_608.0;
-
 /// The difference to the mean of the neighbours, `HALF` to each side, added `share` times. Not at the edges.
 fn sharpened<const HALF: usize>(data: &[u8], width: usize, share: f32) -> Vec<u8> {
     let height = data.len() / width.max(1);
@@ -201,10 +199,7 @@ fn sharpened<const HALF: usize>(data: &[u8], width: usize, share: f32) -> Vec<u8
         for (sharp, (&value, &sum)) in sharp[from..from + inner].iter_mut().zip(values) {
             let value = f32::from(value);
             let new = (value + share * (value - norm * f32::from(sum))).clamp(0.0, 255.0);
-            // Rounded, halves up: the sum has the nearest whole number in its lowest bits, of two the even one.
-            let sum = new + WHOLE;
-            let is_half_less = new - (sum - WHOLE) >= 0.5;
-            *sharp = (sum.to_bits() + u32::from(is_half_less)) as u8;
+            *sharp = rounding::half_up(new);
         }
     }
     sharp

@@ -257,17 +257,12 @@ def page_gray_of(pixels: NDArray[np.uint8], size: tuple[int, int] | None = None)
     as rules. ``size``: width and height to which it is enlarged.
     """
     gray = for_print(gray_of(pixels))
-    return as_rules(gray if size is None else enlarged(gray, *size))
+    return as_rules(gray if size is None else _core.enlarged(gray, (size[1], size[0])))
 
 
 def for_print(gray: Gray) -> Gray:
     """The picture of a page, dark on light, with shades made white that have dark text on them."""
     return without_shades(dark_on_light(gray))
-
-
-def enlarged(gray: Gray, width: int, height: int) -> Gray:
-    """Bilinear, to ``(height, width)``."""
-    return _core.enlarged(gray, (height, width))
 
 
 # the rim --------------------------------------------------------------------------------------------------------------
