@@ -180,6 +180,41 @@ def test_a_damaged_log(made: Path, library: Path, seed: int) -> None:
     _brought_back(made, before)
 
 
+@pytest.fixture(scope="module")
+def logged(made: Path) -> dict[str, bytes]:
+    """The catalog of a library that was killed, or copied while it was open: all that it knows is in its log."""
+    with Library.open(made / "other", policy="mobile") as opened:
+        opened.index(made / "photos")
+        opened.run()
+        names = ("catalog.sqlite", "catalog.sqlite-wal")
+        return {name: (made / "other" / name).read_bytes() for name in names}
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+def test_a_log_cut_short(made: Path, logged: dict[str, bytes], part: float) -> None:
+    """Nothing is made twice; where it knows nothing any more, no command takes the library for an empty one."""
+    library = made / "other"
+    before = _sidecars(library)
+    for name, data in logged.items():
+        (library / name).write_bytes(data[: int(len(data) * part)] if name.endswith("-wal") else data)
+    (library / "catalog.sqlite-shm").unlink(missing_ok=True)
+    is_refused = _run("status", "--library", library).exit_code == 1
+    assert is_refused or part > 0.5
+    if is_refused:
+        for command in ("ls", "plan", "work", "verify", "cleanup"):
+            done = _run(command, "--library", library)
+            assert (done.exit_code, "pillion reconcile" in done.output) == (1, True), (command, done.output)
+        found = CliRunner().invoke(program, ["search", "harbour", "--library", str(library)])
+        assert (found.exit_code, "pillion reconcile" in found.output) == (2, True), found.output
+        assert _run("index", made / "photos", "--library", library).exit_code == 1
+        assert _run("reconcile", "--library", library).exit_code == 0
+    with Library.open(library, create=False) as opened:
+        opened.index(made / "photos")
+        opened.run()
+        assert opened.verify() == []
+    assert _sidecars(library) == before
+
+
 def test_rows_of_another_type(made: Path, library: Path) -> None:
     before = _sidecars(library)
     connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)

@@ -15,9 +15,31 @@ import sqlalchemy as sa
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.sidecars import note_gone
 from pillion.catalog.statements import IN_LIMIT, INSERTS, STREAMED, chunks
-from pillion.catalog.tables import ROOT, TAKEN_FOR, contents, entries, facts, failures, jobs, locations, meta, sidecars
+from pillion.catalog.tables import (
+    ROOT,
+    TAKEN_FOR,
+    contents,
+    entries,
+    facts,
+    failures,
+    jobs,
+    locations,
+    meta,
+    peers,
+    sidecars,
+)
 from pillion.facts import MediaFacts
 from pillion.model import UNKNOWN, PictureHashes
+
+
+def knows_nothing(connection: sa.Connection) -> bool:
+    """Whether a catalog has no content, nor a peer from which one could be coming, and was not made from manifests.
+
+    So looks one that lost its write-ahead log: what is in the store is not known to it.
+    """
+    known = sa.exists(sa.select(contents.c.content_uuid)) | sa.exists(sa.select(peers.c.name))
+    return not connection.execute(sa.select(known)).scalar_one() and reconciled_at(connection) is None
+
 
 # what is known of them ------------------------------------------------------------------------------------------------
 

@@ -411,11 +411,15 @@ class Database:
         with self.read() as connection:
             version = _version(connection)
         if version is None and not may_be_empty:
-            raise CatalogError(f"The catalog {self.name} is empty, but there are sidecars: {self.hint}.")
+            raise self.emptied()
         if version is None and not self.on_server:
             version = _create(self)
         if version != HEAD:
             _migrate(self, version)
+
+    def emptied(self) -> CatalogError:
+        """What to raise where it knows nothing of the sidecars that are there."""
+        return CatalogError(f"The catalog {self.name} is empty, but there are sidecars: {self.hint}.")
 
     def exists(self) -> bool:
         """Whether there is a catalog, of whatever version."""

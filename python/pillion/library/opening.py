@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pillion.catalog.contents import knows_nothing
 from pillion.catalog.copying import is_copying
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
 from pillion.catalog.opening import open_database
@@ -22,7 +23,7 @@ from pillion.kinds.registry import named_policy
 from pillion.machine import data_folder, device_name, device_uuid
 from pillion.model import is_catalog_url
 from pillion.settings.config import TEMPLATE, Config, load_config
-from pillion.store import MARK, LocalStore, keep_elsewhere, open_store
+from pillion.store import MARK, LocalStore, Store, keep_elsewhere, open_store
 from pillion.store.opening import FILE as STORE_FILE
 from pillion.store.opening import store_id
 
@@ -128,13 +129,22 @@ def _prepare(root: Path, database: Database) -> None:
     store = open_store(root)
     if isinstance(store, LocalStore):
         database.prepare(may_be_empty=not store.has_contents())
-        return
-    try:
-        database.prepare(may_be_empty=False)
-    except CatalogError:
-        if store.has_contents():
-            raise
-        database.prepare(may_be_empty=True)
+    else:
+        try:
+            database.prepare(may_be_empty=False)
+        except CatalogError:
+            if store.has_contents():
+                raise
+            database.prepare(may_be_empty=True)
+    _refuse_emptied(store, database)
+
+
+def _refuse_emptied(store: Store, database: Database) -> None:
+    """Raises CatalogError for a catalog that lost all that it knew: else each sidecar would be made a second time."""
+    with database.read() as connection:
+        is_empty = knows_nothing(connection)
+    if is_empty and store.has_contents():
+        raise database.emptied()
 
 
 def _open_elsewhere(place: Place, url: str, *, create: bool, policy: str | None) -> Opened:
@@ -160,6 +170,7 @@ def _open_elsewhere(place: Place, url: str, *, create: bool, policy: str | None)
                 raise LibraryError(f"The library {database.name} was not made whole; run 'pillion index' on it.")
             _create_folders(root, policy, place.sidecars)
             pair(root, database)
+        _refuse_emptied(open_store(root), database)
         read_only = not os.access(root, os.W_OK)
         config = load_config(root / "config.toml")
         if not read_only:
