@@ -195,6 +195,14 @@ def building_pillion(project: dict[str, Any], record: dict[str, Any], installer:
     save_record(record)
 
 
+def find_programs_of_tests() -> None:
+    """Install the programs that only tests start, where they are missing and can be."""
+    if not (browser.find() or native.ensure_program(browser.PACKAGE, unpack=False)):
+        say("there is no Chromium, and it could not be installed: the tests in a browser are skipped")
+    if not native.ensure_program("tesseract", "tesseract-ocr", unpack=False):
+        say("there is no tesseract, and it could not be installed: the tests of the program are skipped")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set up .venv for the repository's commands.")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="dependency groups: demo, test, lint, bench, wheel")
@@ -208,8 +216,8 @@ def main() -> int:
         installer = packages.Installer(python(), ROOT, say, compiled=options.compile)
         with building_pillion(project, record, installer):
             install_requirements(project, groups, record, installer)
-            if "test" in groups and not (browser.find() or native.ensure_program(browser.PACKAGE, unpack=False)):
-                say("there is no Chromium, and it could not be installed: the tests in a browser are skipped")
+            if "test" in groups:
+                find_programs_of_tests()
     except (SetupError, packages.InstallError, native.MissingToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
