@@ -625,3 +625,53 @@ def test_a_head_on_the_right_that_begins_where_its_column_does_is_read_first_whe
     head = line("the monthly paper of this harbour", 560, 10)
     read, _ = structured([head, *left, *right], SIZE)
     assert [one.text for one in read] == [one.text for one in [head, *left, *right]]
+
+
+def _joined(left: OcrLine, right: OcrLine) -> OcrLine:
+    """As one line of the engine."""
+    assert left.box is not None
+    assert right.box is not None
+    box = (left.box[0], min(left.box[1], right.box[1]), right.box[2], max(left.box[3], right.box[3]))
+    return OcrLine(text=f"{left.text} {right.text}", words=(*left.words, *right.words), box=box)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "offs"),
+    [("of bread and butter", "12 boats", (5, 5, 5, 5, 20)), ("of bread and butter", "12.50", (-9, 9, -9, 9, -9))],
+    ids=["as far from level in all but a head", "numbers alone"],
+)
+def test_cells_that_are_not_quite_level_are_rows(label: str, value: str, offs: tuple[int, ...]) -> None:
+    """Letters of a label reach below the line, numbers do not; one stands in the middle of a label of two lines."""
+    given = [
+        _joined(line(label, 100, 100 + 30 * n), line(value, 600, 100 + 30 * n - off)) for n, off in enumerate(offs)
+    ]
+    read, _ = structured(given, SIZE)
+    assert [one.text.replace("\t", " ") for one in read] == [f"{label} {value}"] * len(offs)
+
+
+@pytest.mark.parametrize("amid", [True, False], ids=["amid the first column", "between the columns' parts"])
+def test_a_line_joined_with_the_letters_of_a_figure_parts_no_columns(amid: bool) -> None:
+    """Where the engine read it amid the first column; what is across both is read after what stands above it."""
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(17)]
+    left[8] = _joined(line("the harbour", 100, 340), line("12 ofthelettersthattheywrote", 330, 340))
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]
+    read, _ = structured([*left, *right] if amid else [*left[:8], *right, *left[8:]], SIZE)
+    texts = [one.text for one in read]
+    assert texts.index("the harbour library opens at 16") < texts.index("captains wrote the letters of 0") or not amid
+    assert texts.index("captains wrote the letters of 7") < texts.index("the harbour library opens at 9") or amid
+
+
+def test_what_stands_above_a_table_is_read_before_its_rows() -> None:
+    """The engine read a title over the second column with that column."""
+    first = [line(f"quince {n}", 100, 200 + 30 * n) for n in range(4)]
+    title, second = line("Harbours", 420, 120), [line(f"{n}.50", 420, 200 + 30 * n) for n in range(4)]
+    read, _ = structured([*first, title, *second], SIZE)
+    assert [one.text for one in read] == ["Harbours", *(f"quince {n}\t{n}.50" for n in range(4))]
+
+
+def test_a_note_beside_running_text_stays_where_it_was_read() -> None:
+    """The engine read a number in the margin after the text beside it: what is over the number is not over the text."""
+    text = [line("the harbour library opens at nine every day and closes at six", 100, 100 + 30 * n) for n in range(8)]
+    note, number = line("Captains", 800, 115), line("167", 810, 250)
+    read, _ = structured([*text, number, note], SIZE)
+    assert [one.text for one in read][-1] == "Captains"

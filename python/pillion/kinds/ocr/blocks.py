@@ -18,6 +18,7 @@ from pillion.kinds.ocr.order import (
     View,
     around_each,
     as_read,
+    from_above,
     is_below,
     is_full,
     joined,
@@ -96,7 +97,7 @@ def structured(
         return tuple(lines), ()
     view = View(size, rotation, skew, to_left)
     rows = _in_rows(as_read(lines, view, by_columns, in_order=in_order))
-    read = joined(rows, view) if any(len(row) > 1 for row in rows) else [row[0] for row in rows]
+    read = _with_heads(rows, view) if any(len(row) > 1 for row in rows) else [row[0] for row in rows]
     lines = [place.line for place in read]
     boxes = [place.box for place in read]
     cells = [_cells(place) for place in read]
@@ -189,6 +190,14 @@ def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
         else:
             rows.extend([line] for line in block)
     return rows
+
+
+def _with_heads(rows: Sequence[Sequence[Placed]], view: View) -> list[Placed]:
+    """Each row of cells as one line, after what stands above it, over any of its cells; over the first where that is
+    running text: beside this a note may stand.
+    """
+    lines = joined(rows, view)
+    return from_above(lines, [row[0] if is_full(row[0]) else line for row, line in zip(rows, lines, strict=True)])
 
 
 def _are_lone_cells(block: Sequence[Placed], beside: Sequence[Placed], every: Sequence[Placed]) -> bool:

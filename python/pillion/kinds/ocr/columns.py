@@ -12,7 +12,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pillion.kinds.ocr.order import GUTTER, NOT_LEVEL, Placed, around, is_full, middle_of, part_of
 from pillion.kinds.ocr.result import Box
@@ -66,10 +66,30 @@ def by_columns(lines: Sequence[Placed]) -> list[Placed]:
     """The lines, in columns as the engine saw them where these hold running text."""
     found = list(lines)
     for column in _columns(lines):
+        found = _narrowed(found, column)
         across = sorted((line.box for line in found if column.sides(line) is None), key=lambda box: box[1])
         edges = [-math.inf, *(side for box in across for side in (box[1], box[3])), math.inf]
         for top, bottom in zip(edges[::2], edges[1::2], strict=True):
             found = _with_band(found, column, top, bottom)
+    return found
+
+
+def _narrowed(lines: Sequence[Placed], column: _Column) -> list[Placed]:
+    """The lines; of one across a gutter that parts no columns only its first cell counts. The engine read it amid the
+    left column, before what stands above it on the right: it joined a line with the letters of a figure beside it.
+    """
+    sides = [column.sides(line) for line in lines]
+    text = [place for place, both in enumerate(sides) if both and not both[0] and is_full(lines[place])]
+    found = list(lines)
+    for place, line in enumerate(lines):
+        if sides[place] is not None or len(line.cells) == 1:
+            continue
+        before = next(filter(None, reversed(sides[:place])), (None, line))
+        after = next(filter(None, sides[place + 1 :]), (None, line))
+        above = [at for at in text if lines[at].box[3] <= line.box[1]]
+        if not before[1] and not after[1] and len(above) >= _TEXT_LINES and above[0] > place:
+            first = part_of(line, 0, line.cells[0][1]).box
+            found[place] = replace(line, box=first) if first[2] <= column.gutter[1] else line
     return found
 
 

@@ -30,7 +30,7 @@ class OcrGenerator:
 
     kind = OCR
     name = "ocr"
-    version = 30
+    version = 31
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""

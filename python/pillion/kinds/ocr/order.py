@@ -223,7 +223,7 @@ def as_read(
     if not in_order:
         placed = [_with_bullet(line) for line in placed]
         placed = by_columns(placed) if _may_have_columns(placed) else placed
-        placed = _with_side_heads(_from_above(_mended(_apart_at_gutters(placed))))
+        placed = _with_side_heads(from_above(_mended(_apart_at_gutters(placed))))
     return _blocks(placed, _FAR)
 
 
@@ -267,6 +267,7 @@ def _with_bullet(line: Placed) -> Placed:
 _CUTS = 3
 """So many lines at least are on both sides of it."""
 _MOSTLY = 0.5
+_NEARLY_ALL = 0.8
 _SPREAD = 0.6
 """How far the distances of base lines differ where the lines of two blocks are set at different pitches."""
 _BELOW = 1.5
@@ -287,7 +288,8 @@ def _apart_at_gutters(lines: Sequence[Placed]) -> list[Placed]:
     """The lines, of which those are cut at a gutter that the engine joined across it: a caption and a table beside it.
 
     What is on its two sides is not level in most lines, and by different amounts, as lines at different pitches are,
-    and on one side there is text. The cells of a row are level.
+    and on one side there is text. The cells of a row are level, or as far from it as those of most rows: letters reach
+    below the line where numbers do not.
     """
     done: list[Placed] = []
     number = 0
@@ -342,12 +344,14 @@ def _parts_text(lines: Sequence[Placed], gutter: _Gutter) -> bool:
     sides = [(part_of(line, 0, at), part_of(line, at, len(line.words))) for line, at in cut]
     in_halves = _in_halves([left for left, _ in sides]) | _in_halves([right for _, right in sides])
     offs = [(_base(right) - _base(left)) / line.height for (left, right), (line, _) in zip(sides, cut, strict=True)]
-    apart = sum(abs(off) > NOT_LEVEL for number, off in enumerate(offs) if number not in in_halves)
+    usual = statistics.median(offs)
+    apart = sum(abs(off - usual) > NOT_LEVEL for number, off in enumerate(offs) if number not in in_halves)
     if apart < _MOSTLY * len(offs) or max(offs) - min(offs) < _SPREAD:
         return False
-    return any(
-        statistics.median(wordy(part.line.words) for part in side) >= FEW_WORDS for side in zip(*sides, strict=True)
-    )
+    words = [statistics.median(wordy(part.line.words) for part in side) for side in zip(*sides, strict=True)]
+    # Numbers alone are the values of what stands on their left, unless that is running text.
+    of_text = sum(is_full(left) for left, _ in sides)
+    return max(words) >= FEW_WORDS and (words[1] > 0 or of_text >= _NEARLY_ALL * len(sides))
 
 
 def _base(line: Placed) -> float:
@@ -446,13 +450,14 @@ _MOST_ABOVE = 8
 """So many lines at most are put before one that they are over."""
 
 
-def _from_above(lines: Sequence[Placed]) -> list[Placed]:
+def from_above(lines: Sequence[Placed], seen: Sequence[Placed] | None = None) -> list[Placed]:
     """The lines, each after those that stand above and over it: these come just before the first that they are over.
+    ``seen``: as what they are judged.
 
     Where these would be many, it was that one that was read too early: it comes after them. Columns keep their order,
     as their lines are not over each other's.
     """
-    above = _later_above(lines)
+    above = _later_above(lines if seen is None else seen)
     order: dict[int, Placed] = {}
     late: list[int] = []
     for number in range(len(lines)):
