@@ -277,7 +277,7 @@ def test_a_block_above_one_that_was_read_before_comes_first() -> None:
     heading, below = line("Order 7163 taken by 5533", 100, 200), line("Name and time of the order", 110, 300)
     last = line("Total of all items", 120, 400)
     assert structured([below, last, heading], SIZE)[0] == (heading, below, last)
-    beside = line("Elsewhere on the page", 700, 200)
+    beside = line("Elsewhere on the page", 700, 290)
     assert structured([below, last, beside], SIZE)[0] == (below, last, beside)
     assert structured([below, last, heading], SIZE, in_order=True)[0] == (below, last, heading)
 
@@ -659,6 +659,17 @@ def test_a_line_joined_with_the_letters_of_a_figure_parts_no_columns(amid: bool)
     texts = [one.text for one in read]
     assert texts.index("the harbour library opens at 16") < texts.index("captains wrote the letters of 0") or not amid
     assert texts.index("captains wrote the letters of 7") < texts.index("the harbour library opens at 9") or amid
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["all of it", "its first line read before"])
+def test_the_head_of_a_letter_on_the_right_is_read_before_what_is_below_it(first: int) -> None:
+    head = [line(f"Captains of {n}", 700, 60 + 30 * n) for n in range(4)]
+    letter = [line(f"bread and butter {n}", 100, 200 + 30 * n) for n in range(14)]
+    read, _ = structured([*head[:first], *letter, *head[first:]], SIZE)
+    assert list(read) == [*head, *letter]
+    column = [line(f"the boats of {n}", 700, 240 + 30 * n) for n in range(4)]
+    read, _ = structured([*letter, *head, *column], SIZE)
+    assert list(read) == [*letter, *head, *column]
 
 
 def test_what_stands_above_a_table_is_read_before_its_rows() -> None:

@@ -185,6 +185,7 @@ def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
             len(block) < _LINES
             and _are_lone_cells(block, [row[-1] for row in beside], every)
             and not _begins_row(block[-1], every)
+            and not _is_wrapped(block)
         ):
             rows = _woven(rows, block, partners)
         else:
@@ -208,6 +209,12 @@ def _are_lone_cells(block: Sequence[Placed], beside: Sequence[Placed], every: Se
         and not any(_is_of_column(near, line, every) for near in every)
         for line, other in zip(block, beside, strict=True)
     )
+
+
+def _is_wrapped(block: Sequence[Placed]) -> bool:
+    """Whether lines are the words of one cell."""
+    is_near = all(below.box[1] - above.box[3] < _LEVEL * above.height for above, below in itertools.pairwise(block))
+    return len(block) > 1 and is_near and _share_of_numbers(block) == 0
 
 
 def _begins_row(line: Placed, every: Sequence[Placed]) -> bool:

@@ -224,7 +224,8 @@ def as_read(
         placed = [_with_bullet(line) for line in placed]
         placed = by_columns(placed) if _may_have_columns(placed) else placed
         placed = _with_side_heads(from_above(_mended(_apart_at_gutters(placed))))
-    return _blocks(placed, _FAR)
+    blocks = _blocks(placed, _FAR)
+    return blocks if in_order else _made_whole(blocks)
 
 
 def _may_have_columns(lines: Sequence[Placed]) -> bool:
@@ -514,6 +515,32 @@ def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
             blocks.append([])
         blocks[-1].append(line)
     return blocks
+
+
+_TALLER = 3.0
+"""What stands below a block that was read late is together so many times as high: more than the cells of a table."""
+
+
+def _made_whole(blocks: Sequence[list[Placed]]) -> list[list[Placed]]:
+    """The blocks, each just after the one that it goes on below, where those read between them begin below its end; or
+    first, where all that was read before do, as below the head of a letter on the right.
+
+    Not the parts of columns: nothing that is read earlier stands beside it, and nothing that is read later under it and
+    beside those between.
+    """
+    boxes = [around([line.box for line in block]) for block in blocks]
+    order: list[int] = []
+    for number, box in enumerate(boxes):
+        first = len(order)
+        while first and boxes[order[first - 1]][1] >= box[3]:
+            first -= 1
+        end = max((boxes[at][3] for at in order[first:]), default=box[3])
+        is_beside = any(boxes[at][3] > (box[1] + box[3]) / 2 for at in order[:first])
+        goes_on = any(box[3] <= later[1] < end and _is_over(box, later) for later in boxes[number + 1 :])
+        is_far = first > 0 and _is_elsewhere(blocks[order[first - 1]][-1], blocks[number][0], _BELOW)
+        is_part = is_far or is_beside or goes_on or end - box[3] < _TALLER * (box[3] - box[1])
+        order.insert(len(order) if is_part else first, number)
+    return [blocks[number] for number in order]
 
 
 def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
