@@ -680,6 +680,16 @@ def test_what_stands_above_a_table_is_read_before_its_rows() -> None:
     assert [one.text for one in read] == ["Harbours", *(f"quince {n}\t{n}.50" for n in range(4))]
 
 
+def test_a_cell_of_two_lines_beside_one_of_two_lines_stays_whole() -> None:
+    """The heads of two columns, which the engine read one after the other; two numbers are of two rows."""
+    first = [line("Name of", 100, 100), line("the state", 100, 130)]
+    second = [line("Name of", 300, 100), line("the town", 300, 130)]
+    assert list(structured([*first, *second], SIZE)[0]) == [*first, *second]
+    numbers = [line("12", 300, 100), line("17", 300, 130)]
+    read, _ = structured([*first, *numbers], SIZE)
+    assert [one.text for one in read] == ["Name of\t12", "the state\t17"]
+
+
 def test_a_note_beside_running_text_stays_where_it_was_read() -> None:
     """The engine read a number in the margin after the text beside it: what is over the number is not over the text."""
     text = [line("the harbour library opens at nine every day and closes at six", 100, 100 + 30 * n) for n in range(8)]

@@ -164,6 +164,8 @@ _TOP_OR_FOOT = 0.15
 _LEVEL_FEET = 0.25
 _NEAR_CELL = 4.0
 """... and so near to it, in its heights, there is no line over or under it that is not level with one on its left."""
+_WRAPPED = 0.9
+"""Lines of words that are less than so many heights apart are one cell."""
 
 
 def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
@@ -213,7 +215,7 @@ def _are_lone_cells(block: Sequence[Placed], beside: Sequence[Placed], every: Se
 
 def _is_wrapped(block: Sequence[Placed]) -> bool:
     """Whether lines are the words of one cell."""
-    is_near = all(below.box[1] - above.box[3] < _LEVEL * above.height for above, below in itertools.pairwise(block))
+    is_near = all(below.box[1] - above.box[3] < _WRAPPED * above.height for above, below in itertools.pairwise(block))
     return len(block) > 1 and is_near and _share_of_numbers(block) == 0
 
 
