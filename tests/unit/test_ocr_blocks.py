@@ -696,3 +696,12 @@ def test_a_note_beside_running_text_stays_where_it_was_read() -> None:
     note, number = line("Captains", 800, 115), line("167", 810, 250)
     read, _ = structured([*text, number, note], SIZE)
     assert [one.text for one in read][-1] == "Captains"
+
+
+@pytest.mark.parametrize("pitch", [30, 60])
+def test_a_paragraph_in_double_spaces_is_one_block(pitch: int) -> None:
+    """It ends where the next word had room; in single spaces the engine says where."""
+    text = [line("the harbour library opens at nine every day", 100, 100 + pitch * n) for n in range(8)]
+    text[3] = line("and closes at six", 100, 100 + pitch * 3)
+    blocks = structured(text, SIZE)[1]
+    assert [block.lines for block in blocks] == ([tuple(range(8))] if pitch == 30 else [(0, 1, 2, 3), (4, 5, 6, 7)])

@@ -6,6 +6,7 @@ All is judged by the boxes of lines and words and by how lines begin, in the ord
 from __future__ import annotations
 
 import itertools
+import operator
 import re
 import statistics
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -58,7 +59,14 @@ _LARGE_LETTERS = 1.15
 _HEADING_LINES = 3
 _HEADING_WORDS = 30
 _APART = 1.3
-"""Lines of one block are less than so many heights apart, of about the same height, and above each other."""
+"""Lines of one block are less than so many heights apart, of about the same height, and above each other, ..."""
+_MOST_APART = 3.0
+_SAME_PITCH = 1.2
+_FEW_GAPS = 4
+_SPACE = 0.3
+"""... or so many times as far apart as most long lines that follow each other, where these are some: a text
+may be set with double spaces.
+"""
 _AS_HIGH = 1.5
 _FOOT = 0.92
 _FOOT_WORDS = 20
@@ -104,12 +112,13 @@ def structured(
     heights, letters = [place.height for place in read], [_letter_size(place) for place in read]
     body = _Type(_usual(heights, lines), _usual(letters, lines))
     bottom = size[rotation % 180 == 0]
+    apart = _apart(boxes, cells)
     items = _items(lines, boxes)
     parts: list[tuple[BlockType, range, int]] = []
     number = 0
     while number < len(lines):
         count = _table(cells, boxes, number)
-        end = number + count if count else _end_of_block(lines, boxes, cells, items, number)
+        end = number + count if count else _end_of_block(lines, boxes, cells, items, number, apart)
         if count and _are_items(cells[number:end]):
             kind, count = BlockType.LIST, 0
         elif count:
@@ -499,10 +508,46 @@ def _count(mark: str) -> int:
     return int(mark) if mark.isdigit() else ord(mark) - ord("a") + 101
 
 
+def _apart(boxes: Sequence[Box], cells: Sequence[Sequence[Cell]]) -> float:
+    """How many heights the lines of one block are apart at most."""
+    widest = max(right - left for left, _, right, _ in boxes)
+    long = [len(of) == 1 and box[2] - box[0] > widest / 2 for box, of in zip(boxes, cells, strict=True)]
+    pairs = itertools.compress(itertools.pairwise(boxes), map(operator.and_, long, long[1:]))
+    gaps = [
+        (below[1] - above[3]) / max(min(above[3] - above[1], below[3] - below[1]), _TINY)
+        for above, below in pairs
+        if below[1] > above[1] and below[0] < above[2] and above[0] < below[2]
+    ]
+    usual = statistics.median(gaps) if len(gaps) >= _FEW_GAPS else 0.0
+    return max(_APART, min(_MOST_APART, _SAME_PITCH * usual))
+
+
+def _are_apart(last: OcrLine, boxes: Sequence[Box], apart: float) -> bool:
+    """Whether the last of some lines below each other is of another block than those above it. ``apart``: see above.
+
+    In a text with double spaces a line ends a paragraph where the next word had room.
+    """
+    above, below = boxes[-2:]
+    height = min(above[3] - above[1], below[3] - below[1])
+    is_far = below[1] - above[3] > apart * height
+    if is_far or apart == _APART or not last.words:
+        return is_far
+    room = max(box[2] for box in boxes) - above[2] - _SPACE * height
+    return last.words[0].box[2] - last.words[0].box[0] < room
+
+
 def _end_of_block(
-    lines: Sequence[OcrLine], boxes: Sequence[Box], cells: Sequence[Sequence[Cell]], items: Container[int], first: int
+    lines: Sequence[OcrLine],
+    boxes: Sequence[Box],
+    cells: Sequence[Sequence[Cell]],
+    items: Container[int],
+    first: int,
+    apart: float,
 ) -> int:
-    """After the last line of the block of this one: where a paragraph begins, or the page goes on elsewhere."""
+    """After the last line of the block of this one: where a paragraph begins, or the page goes on elsewhere.
+
+    ``apart``: see :func:`_apart`.
+    """
     for place in range(first + 1, len(lines)):
         above, below = boxes[place - 1], boxes[place]
         high, low = above[3] - above[1], below[3] - below[1]
@@ -510,7 +555,7 @@ def _end_of_block(
             lines[place].paragraph
             or place in items
             or below[1] < above[1]
-            or below[1] - above[3] > _APART * min(high, low)
+            or _are_apart(lines[place], boxes[first : place + 1], apart)
             or max(high, low) > _AS_HIGH * min(high, low)
             or below[0] > above[2]
             or above[0] > below[2]
