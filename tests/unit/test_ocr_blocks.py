@@ -690,6 +690,18 @@ def test_a_cell_of_two_lines_beside_one_of_two_lines_stays_whole() -> None:
     assert [one.text for one in read] == ["Name of\t12", "the state\t17"]
 
 
+@pytest.mark.parametrize("head", ["Name            Meaning", "Row 7           Row 9"], ids=["words", "numbers"])
+def test_columns_of_words_below_a_row_of_heads_are_rows(head: str) -> None:
+    """The engine read each column by itself, as a ruling parts them; one cell has a second line."""
+    names = [line(text, 100, 200 + 60 * n) for n, text in enumerate(("quince", "bread", "butter", "jelly"))]
+    said = ["what the captains ate", "what it was baked for", "how they kept it cool", "when the boats were in"]
+    means = [line(text, 260, 200 + 60 * n) for n, text in enumerate(said)]
+    means.append(line("the harbour", 260, 410))
+    read, _ = structured([line(head, 100, 140), *names, *means], SIZE)
+    rows = [f"{name.text}\t{text}" for name, text in zip(names, said, strict=True)]
+    assert ([one.text for one in read[1:5]] == rows) == (head[0] == "N")
+
+
 def test_a_note_beside_running_text_stays_where_it_was_read() -> None:
     """The engine read a number in the margin after the text beside it: what is over the number is not over the text."""
     text = [line("the harbour library opens at nine every day and closes at six", 100, 100 + 30 * n) for n in range(8)]

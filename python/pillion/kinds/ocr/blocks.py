@@ -163,6 +163,8 @@ _NEARLY_ALL = 0.9
 _LEVEL = 0.5
 """Lines beside terms begin within so many heights of each other."""
 _PAIR = 2
+_NEAR_HEAD = 5.0
+"""The row that heads columns begins less than so many heights above them."""
 _LIKE = 2
 """So many rows of two parts show that others at the same places are rows, too."""
 _TERM_WIDTH = 14.0
@@ -190,13 +192,18 @@ def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
         beside = [rows[number] for number in partners.values()]
         marked = _marked(rows, block)
         is_column = enough and (_is_column(block[head:], beside) or _are_of_terms(block[head:], beside, pairs))
+        is_headed = len(partners) >= max(_LINES, len(block) / 2) and _are_headed(block, beside, rows)
         if marked is not None:
             rows = marked
-        elif is_column or (
-            len(block) < _LINES
-            and _are_lone_cells(block, [row[-1] for row in beside], every)
-            and not _begins_row(block[-1], every)
-            and not _is_wrapped(block)
+        elif (
+            is_column
+            or is_headed
+            or (
+                len(block) < _LINES
+                and _are_lone_cells(block, [row[-1] for row in beside], every)
+                and not _begins_row(block[-1], every)
+                and not _is_wrapped(block)
+            )
         ):
             rows = _woven(rows, block, partners)
         else:
@@ -354,6 +361,21 @@ def _pair(line: Placed) -> tuple[float, float] | None:
     """Where the two parts of a line begin that has a wide gap; None for one of fewer parts or more."""
     cells = line.cells
     return (line.box[0], line.words[cells[1][0]][0]) if len(cells) == _PAIR else None
+
+
+def _are_headed(block: Sequence[Placed], beside: Sequence[Sequence[Placed]], rows: Sequence[Sequence[Placed]]) -> bool:
+    """Whether a row of words just above has a cell that begins where a block does, and one where those beside it do."""
+    lines = [*block, *(row[-1] for row in beside)]
+    top, height = min(line.box[1] for line in lines), statistics.median(line.height for line in lines)
+    sides = [statistics.median(line.box[0] for line in some) for some in (block, lines[len(block) :])]
+    for row in rows:
+        starts = [line.words[first][0] for line in row for first, _ in line.cells]
+        is_above = 0 < top - row[0].box[1] < _NEAR_HEAD * height and row[0].box[3] < top + height / 2
+        if is_above and len(starts) > 1 and not any(map(str.isdigit, "".join(line.line.text for line in row))):
+            near = [min(abs(start - side) for start in starts) < _LEVEL * height for side in sides]
+            if all(near):
+                return True
+    return False
 
 
 def _are_of_terms(
