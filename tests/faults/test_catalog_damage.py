@@ -215,6 +215,31 @@ def test_a_log_cut_short(made: Path, logged: dict[str, bytes], part: float) -> N
     assert _sidecars(library) == before
 
 
+def _commits(log: bytes) -> list[int]:
+    """Where each commit of a write-ahead log ends: its last frame tells the size of the database, the others 0."""
+    frame = 24 + int.from_bytes(log[8:12], "big")
+    return [at + frame for at in range(32, len(log) - frame + 1, frame) if any(log[at + 4 : at + 8])]
+
+
+def test_repair_after_a_log_cut_at_each_commit_and_amid_a_frame(made: Path, logged: dict[str, bytes]) -> None:
+    """Whatever the catalog forgot, repair removes none of the sidecars, and index makes none of them again."""
+    library = made / "other"
+    before = _sidecars(library)
+    log = logged["catalog.sqlite-wal"]
+    for end in [cut for commit in _commits(log) for cut in (commit, commit - 2000)]:
+        (library / "catalog.sqlite").write_bytes(logged["catalog.sqlite"])
+        (library / "catalog.sqlite-wal").write_bytes(log[:end])
+        (library / "catalog.sqlite-shm").unlink(missing_ok=True)
+        repaired = _run("verify", "--repair", "--library", library)
+        assert repaired.exit_code == 0 or "pillion reconcile" in repaired.output, (end, repaired.output)
+        assert _sidecars(library) == before, end
+        if _run("index", made / "photos", "--library", library).exit_code == 1:
+            assert _run("reconcile", "--library", library).exit_code == 0
+            assert _run("index", made / "photos", "--library", library).exit_code == 0
+        assert _run("verify", "--library", library).exit_code == 0, end
+        assert _sidecars(library) == before, end
+
+
 def test_rows_of_another_type(made: Path, library: Path) -> None:
     before = _sidecars(library)
     connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)

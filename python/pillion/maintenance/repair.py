@@ -22,7 +22,6 @@ from pillion.catalog.sidecars import (
     UNKNOWN_RECIPES,
     SidecarRow,
     content_info,
-    content_infos,
     drop_lost,
     has_ready,
     is_pending,
@@ -108,13 +107,14 @@ def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
 
 
 def _forgotten(database: Database, store: Store, strays: Sequence[Finding]) -> set[str]:
-    """The contents of strays that a catalog does not know, where these are more than it has sidecars of; else none.
+    """The contents of strays of which a catalog has no row, where these are more than it has ready ones of; else none.
 
     So looks one that was cut or is an old copy, and then no file may go. A cleanup that was killed leaves few.
     """
     uuids = sorted({uuid for item in strays if (uuid := content_of(item.place)) is not None})
     with database.read() as connection:
-        known = content_infos(connection, uuids)
+        # A log cut between indexing and queueing leaves the contents without a row of what they should have.
+        known = {row.content_uuid for row in list_sidecars(connection, content_uuids=uuids)}
         unknown = {uuid for uuid in uuids if uuid not in known and _has_manifest(store, uuid)}
         if not unknown:
             return unknown
@@ -203,7 +203,7 @@ def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str
         return "recorded"
     if _remove_unless_ready(run, connection, rel_path):
         return "removed"
-    if run.store.is_there(rel_path):
+    if run.store.is_there(rel_path) and not _is_of_ready(connection, rel_path):
         raise ValueError("it is no file")
     return "nothing to do"
 
@@ -216,11 +216,14 @@ def _listed_whole(store: Store, content_uuid: str, rel_path: str) -> ManifestEnt
 
 def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str) -> bool:
     """Remove a file unless a ready row has it (a manifest: unless its content has a ready row). Call under the lock."""
+    return not _is_of_ready(connection, rel_path) and run.store.remove(rel_path)
+
+
+def _is_of_ready(connection: sa.Connection, rel_path: str) -> bool:
+    """Whether a ready row has the file; of a manifest: whether its content has a ready row."""
     uuid = content_of(rel_path)
     is_manifest = rel_path.endswith("/" + MANIFEST)
-    if uuid is not None and has_ready(connection, uuid, None if is_manifest else rel_path):
-        return False
-    return run.store.remove(rel_path)
+    return uuid is not None and has_ready(connection, uuid, None if is_manifest else rel_path)
 
 
 def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
