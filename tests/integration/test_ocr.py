@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
 from tests.support import media, photos
+from tests.support.programs import needs_tesseract
 from tests.support.tiffs import Value, tiff
 
 pytestmark = pytest.mark.models
@@ -154,7 +154,7 @@ def test_without_any_tesseract(text_page: Path, monkeypatch: pytest.MonkeyPatch)
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
-@pytest.mark.skipif(shutil.which("tesseract") is None, reason="the tesseract program is not installed")
+@needs_tesseract
 def test_the_program_is_the_fallback(text_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tesseract.LIBRARY, "problem", lambda: "gone")
     assert error_rate(media.PAGE_TEXT, read(text_page)) <= 0.01

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import work
 from tests.support import media, photos, program, shadow
 from tests.support.intruder import CHANGED, FAULTS, PRIZE
+from tests.support.programs import needs_tesseract
 from tests.support.waiting import wait_until
 
 
@@ -206,7 +206,7 @@ def test_only_the_program_that_a_kind_names_can_be_started(script: Path) -> None
 
 
 @pytest.mark.models
-@pytest.mark.skipif(shutil.which("tesseract") is None, reason="the tesseract program is not installed")
+@needs_tesseract
 def test_the_tesseract_program_works_where_the_binding_is_missing(tmp_path: Path) -> None:
     """Really started, by a confined worker."""
     (tmp_path / "pages").mkdir()

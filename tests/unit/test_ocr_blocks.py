@@ -675,9 +675,11 @@ def test_the_head_of_a_letter_on_the_right_is_read_before_what_is_below_it(first
 def test_what_stands_above_a_table_is_read_before_its_rows() -> None:
     """The engine read a title over the second column with that column."""
     first = [line(f"quince {n}", 100, 200 + 30 * n) for n in range(4)]
-    title, second = line("Harbours", 420, 120), [line(f"{n}.50", 420, 200 + 30 * n) for n in range(4)]
+    title, second = line("Harbours", 420, 60), [line(f"{n}.50", 420, 200 + 30 * n) for n in range(4)]
     read, _ = structured([*first, title, *second], SIZE)
     assert [one.text for one in read] == ["Harbours", *(f"quince {n}\t{n}.50" for n in range(4))]
+    layer, _ = structured([*first, title, *second], SIZE, in_order=True)
+    assert [one.text for one in layer] == [*(f"quince {n}\t{n}.50" for n in range(4)), "Harbours"]
 
 
 def test_a_cell_of_two_lines_beside_one_of_two_lines_stays_whole() -> None:

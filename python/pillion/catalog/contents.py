@@ -31,6 +31,8 @@ from pillion.catalog.tables import (
 from pillion.facts import MediaFacts
 from pillion.model import UNKNOWN, PictureHashes
 
+# what is known of them ------------------------------------------------------------------------------------------------
+
 
 def knows_nothing(connection: sa.Connection) -> bool:
     """Whether a catalog has no content, nor a peer from which one could be coming, and was not made from manifests.
@@ -39,9 +41,6 @@ def knows_nothing(connection: sa.Connection) -> bool:
     """
     known = sa.exists(sa.select(contents.c.content_uuid)) | sa.exists(sa.select(peers.c.name))
     return not connection.execute(sa.select(known)).scalar_one() and reconciled_at(connection) is None
-
-
-# what is known of them ------------------------------------------------------------------------------------------------
 
 
 def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:

@@ -105,7 +105,8 @@ def structured(
         return tuple(lines), ()
     view = View(size, rotation, skew, to_left)
     rows = _in_rows(as_read(lines, view, by_columns, in_order=in_order))
-    read = _with_heads(rows, view) if any(len(row) > 1 for row in rows) else [row[0] for row in rows]
+    read = joined(rows, view) if any(len(row) > 1 for row in rows) else [row[0] for row in rows]
+    read = read if in_order else _with_heads(rows, read)
     lines = [place.line for place in read]
     boxes = [place.box for place in read]
     cells = [_cells(place) for place in read]
@@ -211,11 +212,12 @@ def _in_rows(blocks: Sequence[Sequence[Placed]]) -> list[list[Placed]]:
     return rows
 
 
-def _with_heads(rows: Sequence[Sequence[Placed]], view: View) -> list[Placed]:
-    """Each row of cells as one line, after what stands above it, over any of its cells; over the first where that is
-    running text: beside this a note may stand.
+def _with_heads(rows: Sequence[Sequence[Placed]], lines: list[Placed]) -> list[Placed]:
+    """The lines that rows of cells make, each after what stands above it, over any of its cells; over the first where
+    that is running text: beside this a note may stand.
     """
-    lines = joined(rows, view)
+    if all(len(row) == 1 for row in rows):
+        return lines
     return from_above(lines, [row[0] if is_full(row[0]) else line for row, line in zip(rows, lines, strict=True)])
 
 
@@ -545,7 +547,8 @@ def _apart(boxes: Sequence[Box], cells: Sequence[Sequence[Cell]]) -> float:
 
 
 def _are_apart(last: OcrLine, boxes: Sequence[Box], apart: float) -> bool:
-    """Whether the last of some lines below each other is of another block than those above it. ``apart``: see above.
+    """Whether the last of some lines below each other is of another block than those above it. ``apart``: see
+    :func:`_apart`.
 
     In a text with double spaces a line ends a paragraph where the next word had room.
     """

@@ -453,7 +453,7 @@ _MOST_ABOVE = 8
 
 def from_above(lines: Sequence[Placed], seen: Sequence[Placed] | None = None) -> list[Placed]:
     """The lines, each after those that stand above and over it: these come just before the first that they are over.
-    ``seen``: as what they are judged.
+    ``seen``: the same lines with the boxes by which they are judged, where these are others.
 
     Where these would be many, it was that one that was read too early: it comes after them. Columns keep their order,
     as their lines are not over each other's.
@@ -534,7 +534,10 @@ def _made_whole(blocks: Sequence[list[Placed]]) -> list[list[Placed]]:
         first = len(order)
         while first and boxes[order[first - 1]][1] >= box[3]:
             first -= 1
-        end = max((boxes[at][3] for at in order[first:]), default=box[3])
+        if first == len(order):
+            order.append(number)
+            continue
+        end = max(boxes[at][3] for at in order[first:])
         is_beside = any(boxes[at][3] > (box[1] + box[3]) / 2 for at in order[:first])
         goes_on = any(box[3] <= later[1] < end and _is_over(box, later) for later in boxes[number + 1 :])
         is_far = first > 0 and _is_elsewhere(blocks[order[first - 1]][-1], blocks[number][0], _BELOW)
